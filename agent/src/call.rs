@@ -1,0 +1,194 @@
+//! `call`: a message whose sender waits, with everything on the sender's stack.
+
+#[cfg(feature = "alloc")]
+use alloc::boxed::Box;
+use core::{marker::PhantomData, mem::MaybeUninit, ptr::NonNull, sync::atomic::Ordering};
+
+#[cfg(feature = "alloc")]
+use crate::count::Meter;
+use crate::{
+    count::Counts,
+    data::{Data, Slot},
+    engine,
+    port::Port,
+    record::{Chain, Late, Names, Record, Reply, Rest},
+    request::{Ended, Request},
+    status::Status,
+    wait::{Wait, Woken},
+};
+
+/// What a message inherits from the one that causes it, and gives back: the serializers that
+/// the chain holds, the meter, the costs. [`Exchange::origin`](crate::Exchange::origin) makes
+/// one; a sender that nobody called has [`Origin::root`].
+pub struct Origin {
+    pub(crate) chain: Chain,
+    pub(crate) counts: Counts,
+    #[cfg(feature = "alloc")]
+    pub(crate) meter: Option<Box<Meter>>,
+}
+
+// SAFETY: the addresses in the chain are compared, never followed.
+unsafe impl Send for Origin {}
+
+impl Origin {
+    /// Nobody's: no chain, no meter.
+    pub const fn root() -> Origin {
+        Origin {
+            chain: Chain::EMPTY,
+            counts: Counts {
+                messages: 0,
+                crossings: 0,
+                translations: 0,
+                copies: 0,
+                maps: 0,
+                looks: 0,
+            },
+            #[cfg(feature = "alloc")]
+            meter: None,
+        }
+    }
+
+    /// What the messages so far cost.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Adds costs of a kind that no message counts by itself.
+    pub fn count(&mut self, counts: Counts) {
+        self.counts += counts;
+        #[cfg(feature = "alloc")]
+        if let Some(meter) = &mut self.meter {
+            meter.count(counts);
+        }
+    }
+
+    /// Reads costs by layer from here on.
+    #[cfg(feature = "alloc")]
+    pub fn set_meter(&mut self, meter: Option<Box<Meter>>) -> Option<Box<Meter>> {
+        core::mem::replace(&mut self.meter, meter)
+    }
+}
+
+impl Default for Origin {
+    fn default() -> Origin {
+        Origin::root()
+    }
+}
+
+/// A message for one or more calls, with data and names that the caller lends. It may live on
+/// the stack: the caller waits.
+pub struct Call<'a, B: 'static> {
+    record: Record<B>,
+    borrow: PhantomData<&'a mut [u8]>,
+}
+
+impl<'a, B: 'static> Call<'a, B> {
+    /// A message that asks `body`, with data.
+    #[inline]
+    pub fn new(body: B, data: Data<'a>) -> Call<'a, B> {
+        let record = Record::new(body, Slot::new(data), core::ptr::null_mut());
+        Call { record, borrow: PhantomData }
+    }
+
+    /// Adds a name; the second is where a rename or link goes.
+    ///
+    /// # Panics
+    /// At the third.
+    pub fn name(mut self, name: &'a [u8]) -> Call<'a, B> {
+        self.record.names.push(name);
+        self
+    }
+
+    /// Sends the message and waits for the reply. What was lent is the caller's again
+    /// afterwards. The errors are the target's.
+    #[inline]
+    pub fn run<P: Port<B> + ?Sized>(&mut self, port: &P, wait: &dyn Wait) -> Status {
+        let mut late = Late::uninit();
+        self.record.late = &raw mut late;
+        let record = NonNull::from(&mut self.record);
+        // SAFETY: the record is this call's, which returns only once the message is back; the
+        // port is borrowed for as long.
+        match port.begin(unsafe { Request::new(record) }).ended {
+            Ended::Done(status) => status,
+            // SAFETY: kept, not handed over; `late` is this frame's.
+            Ended::Kept(record) => unsafe { wait_for(record, wait) },
+        }
+    }
+
+    /// Sends the message on behalf of another one, `origin`'s, and waits for the reply.
+    pub fn run_from<P: Port<B> + ?Sized>(
+        &mut self,
+        origin: &mut Origin,
+        port: &P,
+        wait: &dyn Wait,
+    ) -> Status {
+        self.record.chain = origin.chain;
+        #[cfg(feature = "alloc")]
+        core::mem::swap(&mut self.record.meter, &mut origin.meter);
+        let status = self.run(port, wait);
+        #[cfg(feature = "alloc")]
+        core::mem::swap(&mut self.record.meter, &mut origin.meter);
+        origin.counts += self.record.counts;
+        status
+    }
+
+    /// Makes the message ready for another question, with other data. Names are gone.
+    pub fn reset(&mut self, body: B, data: Data<'a>) {
+        self.record.body = body;
+        self.record.data = Slot::new(data);
+        self.record.names = Names::NONE;
+        self.record.counts = Counts { messages: 1, ..Counts::default() };
+    }
+
+    /// The body, with the reply's values once [`run`](Call::run) has returned.
+    pub fn body(&self) -> &B {
+        &self.record.body
+    }
+
+    /// Gives the body back.
+    pub fn into_body(self) -> B {
+        self.record.body
+    }
+
+    /// What the message cost, with those that it caused.
+    pub fn counts(&self) -> Counts {
+        self.record.counts
+    }
+}
+
+/// Aborts where a wait unwinds: the record is on the stack that would go.
+struct NeverUnwind;
+
+impl Drop for NeverUnwind {
+    fn drop(&mut self) {
+        panic!("a wait for a reply must not unwind");
+    }
+}
+
+/// # Safety
+/// The message was kept and is not handed over yet; its record and late part are the caller's
+/// and stay where they are.
+#[cold]
+unsafe fn wait_for<B>(record: NonNull<Record<B>>, wait: &dyn Wait) -> Status {
+    let guard = NeverUnwind;
+    // SAFETY: the late part is this call's; its rest is not in use yet.
+    let rest: *mut MaybeUninit<Rest<B>> = unsafe { &raw mut (*engine::late(record)).rest };
+    // SAFETY: as above.
+    unsafe { (*rest).write(Rest::new(Reply::Wait, Some(wait.waker()))) };
+    // SAFETY: the caller's to hand over, now complete.
+    unsafe { engine::hand_over(record) };
+    // SAFETY: complete; only shared from here on.
+    let done = unsafe { &(*rest).assume_init_ref().done };
+    while !done.load(Ordering::Acquire) {
+        if wait.park() == Woken::Interrupted {
+            // SAFETY: not done, or no longer abortable; the record stays until done.
+            unsafe { engine::abort(record, 0) };
+        }
+    }
+    // SAFETY: done is the last that anyone else does; the record is the caller's again.
+    let status = unsafe { engine::own(record) }.status;
+    // SAFETY: written above, used no more.
+    unsafe { (*rest).assume_init_drop() };
+    core::mem::forget(guard);
+    status
+}

@@ -1,0 +1,117 @@
+//! What a message cost, counted by the message itself.
+//!
+//! *translate* = change a message's representation at a boundary; *copy* = move data bytes on
+//! their way between the two ends of a message (a bounce or private buffer); *map* = make data
+//! bytes addressable; *look* = touch them, which the two ends do and nobody in between has to.
+
+#[cfg(feature = "alloc")]
+use alloc::{boxed::Box, vec, vec::Vec};
+use core::ops::AddAssign;
+
+/// Totals of one message and of the messages that it caused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Messages begun.
+    pub messages: u32,
+    /// Protection boundaries crossed.
+    pub crossings: u32,
+    /// Changes of representation at a boundary; one each way.
+    pub translations: u32,
+    /// Times that data bytes were moved between the two ends.
+    pub copies: u32,
+    /// Times that data bytes were made addressable.
+    pub maps: u32,
+    /// Times that data bytes were touched.
+    pub looks: u32,
+}
+
+impl AddAssign for Counts {
+    #[inline]
+    fn add_assign(&mut self, other: Counts) {
+        self.messages = self.messages.wrapping_add(other.messages);
+        self.crossings = self.crossings.wrapping_add(other.crossings);
+        self.translations = self.translations.wrapping_add(other.translations);
+        self.copies = self.copies.wrapping_add(other.copies);
+        self.maps = self.maps.wrapping_add(other.maps);
+        self.looks = self.looks.wrapping_add(other.looks);
+    }
+}
+
+/// The row of a layer in a [`Meter`]. Layer 0 is the sender itself.
+pub type LayerId = u16;
+
+/// One layer's share.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Row {
+    /// What the layer did.
+    pub counts: Counts,
+    /// Time that messages spent in the layer itself, waiting there included, in the units of
+    /// the meter's clock.
+    pub time: u64,
+}
+
+impl AddAssign for Row {
+    fn add_assign(&mut self, other: Row) {
+        self.counts += other.counts;
+        self.time = self.time.wrapping_add(other.time);
+    }
+}
+
+/// Rows of the sender's own, one a layer, that a message carries while somebody reads them.
+///
+/// Nothing here is shared: the meter travels with its message (and with the messages that one
+/// causes, one at a time), and the sender folds it into a table of its own afterwards.
+#[cfg(feature = "alloc")]
+#[derive(Clone, Debug)]
+pub struct Meter {
+    rows: Vec<Row>,
+    current: LayerId,
+    mark: u64,
+    clock: fn() -> u64,
+}
+
+#[cfg(feature = "alloc")]
+impl Meter {
+    /// A meter for layers `0..layers`, all rows zero. Layers beyond share the last row.
+    pub fn new(layers: usize, clock: fn() -> u64) -> Box<Meter> {
+        Box::new(Meter {
+            rows: vec![Row::default(); layers.max(1)],
+            current: 0,
+            mark: clock(),
+            clock,
+        })
+    }
+
+    /// The rows so far, by layer.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// Ends the time of the current layer and returns to layer 0.
+    pub fn stop(&mut self) {
+        self.switch(0);
+    }
+
+    fn row(&mut self) -> &mut Row {
+        let last = self.rows.len() - 1;
+        &mut self.rows[usize::from(self.current).min(last)]
+    }
+
+    pub(crate) fn count(&mut self, counts: Counts) {
+        self.row().counts += counts;
+    }
+
+    pub(crate) fn current(&self) -> LayerId {
+        self.current
+    }
+
+    /// Charges the time since the last switch to the current layer, then goes to `layer`.
+    pub(crate) fn switch(&mut self, layer: LayerId) -> LayerId {
+        let now = (self.clock)();
+        let spent = now.wrapping_sub(self.mark);
+        let row = self.row();
+        row.time = row.time.wrapping_add(spent);
+        self.mark = now;
+        core::mem::replace(&mut self.current, layer)
+    }
+}

@@ -1,0 +1,52 @@
+//! The port: where messages are taken.
+
+use crate::{
+    kept::Kept,
+    request::{Outcome, Request},
+    status::Status,
+};
+
+/// Words that a layer keeps about a message that it passed down.
+pub type Saved = [u64; 3];
+
+/// Names one kept message while it is kept. Numbers are used again afterwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MessageId(pub(crate) usize);
+
+/// Takes messages of body `B`. The target decides: it completes a message in the sender's
+/// context, or keeps it; the sender's code is the same.
+///
+/// A driver used as it is *is* an inline port: it runs in its callers' contexts, concurrently.
+/// [`Serialized`](crate::Serialized) and [`ThreadPort`](crate::ThreadPort) are ports around one
+/// that may not run concurrently, or that blocks.
+pub trait Port<B: 'static>: Send + Sync {
+    /// Begins a request.
+    ///
+    /// Outcomes: [`Request::done`] (the message goes back with its status; nothing of it
+    /// remains here), [`Request::keep`] ([`take`](Port::take) follows, after every layer above
+    /// has been told) or what [`Request::forward`] and [`Request::pass`] return. Each consumes
+    /// the request, and an outcome comes from no other.
+    fn begin<'s>(&'s self, request: Request<'s, B>) -> Outcome<'s, B>;
+
+    /// Receives a message that [`begin`](Port::begin) or [`up`](Port::up) kept, to own it until
+    /// it is completed or forwarded. Letting go of it replies `ECANCELED`; that is the default.
+    fn take(&self, kept: Kept<B>) {
+        drop(kept);
+    }
+
+    /// A message that this port passed down with [`Request::forward`] comes back, completed
+    /// with `status`, with the words that were saved for it. The layer undoes what it changed
+    /// in the message and says how it goes on, as in [`begin`](Port::begin). The default passes
+    /// the status up.
+    fn up<'s>(&'s self, request: Request<'s, B>, status: Status, saved: Saved) -> Outcome<'s, B> {
+        let _ = saved;
+        request.done(status)
+    }
+
+    /// The sender of a message that is kept here no longer wants it. A hint, given once: the
+    /// keeper still completes the message, as soon as it can, with `ECANCELED` or with what it
+    /// has. An id that is not known here (any longer) is no error. The default does nothing.
+    fn abort(&self, id: MessageId) {
+        let _ = id;
+    }
+}

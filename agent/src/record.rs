@@ -1,0 +1,285 @@
+//! The record behind a message, and the bookkeeping of one that was kept.
+//!
+//! A record has two parts. The head is all that a message needs that is answered at once. The
+//! late part is written only once a target has kept the message; until then it is uninitialised
+//! memory that costs nothing.
+
+#[cfg(feature = "alloc")]
+use alloc::{boxed::Box, sync::Arc};
+use core::{cell::UnsafeCell, mem::MaybeUninit, sync::atomic::AtomicBool, task::Waker};
+
+#[cfg(feature = "alloc")]
+use crate::{count::Meter, send::ReplyPort};
+use crate::{
+    count::{Counts, LayerId},
+    data::Slot,
+    gate::Gate,
+    port::{Port, Saved},
+    status::{Errno, Status},
+};
+
+/// Layers that may stand on each other and be waiting for one message.
+pub const MAX_DEPTH: usize = 8;
+
+/// Ports outside the first stack that one message may be forwarded to.
+#[cfg(feature = "alloc")]
+pub(crate) const MAX_HOLDS: usize = 8;
+
+#[allow(unreachable_pub)] // named by a sealed trait's methods; the module is private
+pub struct Record<B: 'static> {
+    pub(crate) body: B,
+    pub(crate) data: Slot,
+    pub(crate) counts: Counts,
+    pub(crate) names: Names,
+    /// Frames written.
+    pub(crate) frames: u8,
+    /// Frames written, and room for those of the layers that are passing the message down.
+    pub(crate) depth: u8,
+    /// The sender waits, so queueing behind what its own chain holds would wait for ever.
+    pub(crate) waits: bool,
+    pub(crate) chain: Chain,
+    #[cfg(feature = "alloc")]
+    pub(crate) meter: Option<Box<Meter>>,
+    pub(crate) late: *mut Late<B>,
+}
+
+impl<B> Record<B> {
+    #[inline]
+    pub(crate) fn new(body: B, data: Slot, late: *mut Late<B>) -> Record<B> {
+        Record {
+            body,
+            data,
+            counts: Counts { messages: 1, ..Counts::default() },
+            names: Names::NONE,
+            frames: 0,
+            depth: 0,
+            waits: true,
+            chain: Chain::EMPTY,
+            #[cfg(feature = "alloc")]
+            meter: None,
+            late,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn count(&mut self, counts: Counts) {
+        self.counts += counts;
+        #[cfg(feature = "alloc")]
+        if let Some(meter) = &mut self.meter {
+            meter.count(counts);
+        }
+    }
+
+    pub(crate) fn layer(&self) -> LayerId {
+        #[cfg(feature = "alloc")]
+        if let Some(meter) = &self.meter {
+            return meter.current();
+        }
+        0
+    }
+
+    #[inline]
+    pub(crate) fn switch_layer(&mut self, layer: LayerId) {
+        #[cfg(feature = "alloc")]
+        if let Some(meter) = &mut self.meter {
+            meter.switch(layer);
+        }
+        #[cfg(not(feature = "alloc"))]
+        let _ = layer;
+    }
+}
+
+/// Up to two names (a path; where a rename or link goes), in private memory of the sender.
+#[derive(Clone, Copy)]
+pub(crate) struct Names {
+    at: [MaybeUninit<(*const u8, usize)>; 2],
+    count: u8,
+}
+
+impl Names {
+    pub(crate) const NONE: Names = Names { at: [MaybeUninit::uninit(); 2], count: 0 };
+
+    pub(crate) fn push(&mut self, name: &[u8]) {
+        assert!(self.count < 2, "a message carries two names at most");
+        self.at[usize::from(self.count)].write((name.as_ptr(), name.len()));
+        self.count += 1;
+    }
+
+    pub(crate) fn get(&self, index: usize) -> Option<&[u8]> {
+        if index >= usize::from(self.count) {
+            return None;
+        }
+        // SAFETY: the first `count` places are written, by `push`.
+        let (base, len) = unsafe { self.at[index].assume_init() };
+        // SAFETY: the bytes belong to the sender, who leaves them alone until the reply.
+        Some(unsafe { core::slice::from_raw_parts(base, len) })
+    }
+}
+
+/// The serializers that a message's own chain of calls holds, outermost first.
+#[derive(Clone, Copy)]
+pub(crate) struct Chain {
+    at: [MaybeUninit<*const ()>; MAX_DEPTH],
+    len: u8,
+    /// Those before this index are held by the messages that caused this one.
+    inherited: u8,
+}
+
+impl Chain {
+    pub(crate) const EMPTY: Chain =
+        Chain { at: [MaybeUninit::uninit(); MAX_DEPTH], len: 0, inherited: 0 };
+
+    /// The same, for a message that is caused by this one.
+    pub(crate) fn inherit(mut self) -> Chain {
+        self.inherited = self.len;
+        self
+    }
+
+    pub(crate) fn contains<T>(&self, gate: *const T) -> bool {
+        // SAFETY: the first `len` places are written, by `push`.
+        let held = |place: &MaybeUninit<*const ()>| unsafe { place.assume_init() };
+        self.at[..usize::from(self.len)].iter().any(|place| held(place) == gate.cast())
+    }
+
+    /// The innermost serializer that this very message went through.
+    pub(crate) fn last_own<B>(&self) -> Option<*const Gate<B>> {
+        let last = self.len.checked_sub(1).filter(|last| *last >= self.inherited)?;
+        // SAFETY: written, by `push`; and one's own entries are gates of this body.
+        Some(unsafe { self.at[usize::from(last)].assume_init() }.cast())
+    }
+
+    pub(crate) fn push<B>(&mut self, gate: *const Gate<B>) -> Result<(), Errno> {
+        let place = self.at.get_mut(usize::from(self.len)).ok_or(Errno::ELOOP)?;
+        place.write(gate.cast());
+        self.len += 1;
+        Ok(())
+    }
+
+    pub(crate) fn pop(&mut self) {
+        self.len -= 1;
+    }
+}
+
+/// What a layer left behind to be told of the completion.
+pub(crate) struct Frame<B: 'static> {
+    pub(crate) port: *const (dyn Port<B> + 'static),
+    pub(crate) saved: Saved,
+    pub(crate) gate: Option<*const Gate<B>>,
+    pub(crate) layer: LayerId,
+}
+
+impl<B> Clone for Frame<B> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<B> Copy for Frame<B> {}
+
+/// The part of a record that only a kept message needs.
+pub(crate) struct Late<B: 'static> {
+    /// Who asked to keep the message; written before anything else here.
+    pub(crate) keeping: MaybeUninit<*const (dyn Port<B> + 'static)>,
+    /// The first `Record::frames` are written; the one nearest to the keeper comes first.
+    pub(crate) frames: [MaybeUninit<Frame<B>>; MAX_DEPTH],
+    pub(crate) rest: MaybeUninit<Rest<B>>,
+}
+
+impl<B> Late<B> {
+    #[inline]
+    pub(crate) const fn uninit() -> Late<B> {
+        Late {
+            keeping: MaybeUninit::uninit(),
+            frames: [const { MaybeUninit::uninit() }; MAX_DEPTH],
+            rest: MaybeUninit::uninit(),
+        }
+    }
+}
+
+/// Where sender, keeper and aborter meet.
+pub(crate) struct Rest<B: 'static> {
+    pub(crate) meeting: spin::Mutex<Meeting<B>>,
+    /// Set last of all for a sender that waits: its record is gone right after.
+    pub(crate) done: AtomicBool,
+    /// The holder's own: link, what to resume with, how it ended.
+    pub(crate) own: UnsafeCell<Own<B>>,
+}
+
+/// Protected by the lock.
+pub(crate) struct Meeting<B: 'static> {
+    /// Who can be asked to abort; `None` while the message is on its way.
+    pub(crate) keeper: Option<*const (dyn Port<B> + 'static)>,
+    /// Counts the message's moves, so that a late comer knows that it moved on.
+    pub(crate) hop: u32,
+    /// Parties that still use keeper and record; the last of them delivers a reply.
+    pub(crate) pins: u32,
+    /// Sends so far; an abort handle is good for one of them.
+    pub(crate) generation: u32,
+    pub(crate) replied: bool,
+    pub(crate) delivered: bool,
+    /// A future's message is there to be taken.
+    pub(crate) back: bool,
+    pub(crate) abort: bool,
+    pub(crate) waker: Option<Waker>,
+}
+
+/// What only the current holder of the message touches.
+pub(crate) struct Own<B: 'static> {
+    pub(crate) next: Option<core::ptr::NonNull<Record<B>>>,
+    pub(crate) resume: Resume<B>,
+    pub(crate) status: Status,
+    pub(crate) reply: Reply<B>,
+    #[cfg(feature = "alloc")]
+    pub(crate) holds: [Option<Arc<dyn Port<B>>>; MAX_HOLDS],
+}
+
+/// How a queued message goes on.
+pub(crate) enum Resume<B: 'static> {
+    /// Not begun yet at this port.
+    Begin(*const (dyn Port<B> + 'static)),
+    /// Completed below; its first frame is next.
+    Up(Status),
+}
+
+/// Where the reply goes.
+pub(crate) enum Reply<B: 'static> {
+    /// To the sender, who waits on the record.
+    Wait,
+    /// To the holder of a future.
+    #[cfg(feature = "alloc")]
+    Future,
+    /// To a reply port.
+    #[cfg(feature = "alloc")]
+    Port(Arc<dyn ReplyPort<B>>),
+    /// Nowhere: not sent.
+    #[cfg(not(feature = "alloc"))]
+    #[allow(dead_code)]
+    Nobody(core::marker::PhantomData<B>),
+}
+
+impl<B> Rest<B> {
+    pub(crate) fn new(reply: Reply<B>, waker: Option<Waker>) -> Rest<B> {
+        Rest {
+            meeting: spin::Mutex::new(Meeting {
+                keeper: None,
+                hop: 0,
+                pins: 0,
+                generation: 0,
+                replied: false,
+                delivered: false,
+                back: false,
+                abort: false,
+                waker,
+            }),
+            done: AtomicBool::new(false),
+            own: UnsafeCell::new(Own {
+                next: None,
+                resume: Resume::Up(Status::OK),
+                status: Status::OK,
+                reply,
+                #[cfg(feature = "alloc")]
+                holds: [const { None }; MAX_HOLDS],
+            }),
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! A message in a driver's hands while `begin` runs, and the two ways out.
+
+use core::{marker::PhantomData, ptr::NonNull};
+
+use crate::{
+    exchange::sealed,
+    port::{Port, Saved},
+    record::{Frame, MAX_DEPTH, Record},
+    status::{Errno, Status},
+};
+
+/// A lifetime that can be neither stretched nor shrunk.
+type Invariant<'s> = PhantomData<fn(&'s ()) -> &'s ()>;
+
+/// A message being begun. The lifetime is fresh for the call, so the request can't be stashed,
+/// and the only outcomes are made from it. What can be done with its contents is in
+/// [`Exchange`](crate::Exchange).
+///
+/// There is no drop code: a request that is let go of without an outcome can't happen, since
+/// `begin` has to return one.
+pub struct Request<'s, B: 'static> {
+    record: NonNull<Record<B>>,
+    brand: Invariant<'s>,
+}
+
+/// What became of a request: done with a status, or kept. Two registers.
+#[must_use]
+pub struct Outcome<'s, B: 'static> {
+    pub(crate) ended: Ended<B>,
+    brand: Invariant<'s>,
+}
+
+pub(crate) enum Ended<B: 'static> {
+    Done(Status),
+    Kept(NonNull<Record<B>>),
+}
+
+impl<'s, B> Request<'s, B> {
+    /// # Safety
+    /// The caller holds the record exclusively and lends it for `'s`, through which every
+    /// reference `&'s` that is given to the record's target stays good until the message is
+    /// delivered.
+    #[inline]
+    pub(crate) unsafe fn new(record: NonNull<Record<B>>) -> Request<'s, B> {
+        Request { record, brand: PhantomData }
+    }
+
+    /// Completes the message. It goes back to its sender at once; data and names are the
+    /// sender's again.
+    #[inline]
+    pub fn done(self, status: impl Into<Status>) -> Outcome<'s, B> {
+        Outcome { ended: Ended::Done(status.into()), brand: PhantomData }
+    }
+
+    /// Keeps the message: `keeper.take` receives it once the layers above know.
+    pub fn keep(self, keeper: &'s dyn Port<B>) -> Outcome<'s, B> {
+        let keeper: *const (dyn Port<B> + 's) = keeper;
+        // SAFETY: only the bound is changed. The record is pointed to by a live request, and
+        // `'s` lasts until the message is delivered, so the keeper outlives every use.
+        unsafe {
+            let keeper: *const (dyn Port<B> + 'static) = core::mem::transmute(keeper);
+            (*self.record.as_ref().late).keeping.write(keeper);
+        }
+        Outcome { ended: Ended::Kept(self.record), brand: PhantomData }
+    }
+
+    /// Passes the message down unchanged, and does not want to hear of its completion. The
+    /// outcome is the lower port's.
+    #[inline]
+    pub fn pass<P: Port<B> + ?Sized>(self, lower: &'s P) -> Outcome<'s, B> {
+        lower.begin(self)
+    }
+
+    /// Passes the message down; `layer.up` hears of the completion, with `saved`, whether it
+    /// came at once or late. `ELOOP` where too many layers wait for the message already.
+    #[inline]
+    pub fn forward<L, P>(mut self, layer: &'s L, lower: &'s P, saved: Saved) -> Outcome<'s, B>
+    where
+        L: Port<B> + 's,
+        P: Port<B> + ?Sized,
+    {
+        let head = self.head();
+        if usize::from(head.depth) == MAX_DEPTH {
+            return self.done(Errno::ELOOP);
+        }
+        head.depth += 1;
+        let (gate, row) = (head.chain.last_own(), head.layer());
+        let record = self.record;
+        match lower.begin(self).ended {
+            Ended::Done(status) => {
+                // SAFETY: the message is back, so the record is this layer's again.
+                let mut request = unsafe { Request::new(record) };
+                request.head().depth -= 1;
+                layer.up(request, status, saved)
+            }
+            Ended::Kept(record) => {
+                let port: *const (dyn Port<B> + 's) = layer;
+                // SAFETY: only the bound is changed; see `keep`.
+                let port: *const (dyn Port<B> + 'static) = unsafe { core::mem::transmute(port) };
+                // SAFETY: not handed over yet, so the record is still this chain's.
+                let mut request = unsafe { Request::new(record) };
+                request.push(Frame { port, saved, gate, layer: row });
+                Outcome { ended: Ended::Kept(record), brand: PhantomData }
+            }
+        }
+    }
+
+    /// Begins the message at `port`, then, whatever came of it, undoes `after` in the record.
+    #[inline]
+    pub(crate) fn through<P: Port<B> + ?Sized>(
+        self,
+        port: &'s P,
+        after: impl FnOnce(&mut Record<B>),
+    ) -> Outcome<'s, B> {
+        let mut record = self.record;
+        let outcome = port.begin(self);
+        // SAFETY: done or not handed over yet, so the record is this chain's.
+        after(unsafe { record.as_mut() });
+        outcome
+    }
+
+    /// Begins the message at `port`; where it is completed at once, `after` sees the record.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn through_done<P: Port<B> + ?Sized>(
+        self,
+        port: &'s P,
+        after: impl FnOnce(&mut Record<B>),
+    ) -> Outcome<'s, B> {
+        let mut record = self.record;
+        let outcome = port.begin(self);
+        if let Ended::Done(_) = outcome.ended {
+            // SAFETY: the message is back, so the record is this chain's.
+            after(unsafe { record.as_mut() });
+        }
+        outcome
+    }
+
+    /// Adds the frame of a layer to a message that was kept below it. There is room: `depth`
+    /// was checked on the way down.
+    fn push(&mut self, frame: Frame<B>) {
+        let head = self.head();
+        let place = usize::from(head.frames);
+        head.frames += 1;
+        // SAFETY: `late` points to the record's late part for as long as the record lives.
+        unsafe { (&mut (*head.late).frames)[place].write(frame) };
+    }
+
+    /// Runs `begin` under `catch`, which calls its argument and answers whether that returned.
+    /// A begin that did not return (it panicked) leaves the message completed with `EIO`, as it
+    /// was before. Hosts use it to contain a driver.
+    pub fn contain(
+        mut self,
+        begin: impl FnOnce(Request<'s, B>) -> Outcome<'s, B>,
+        catch: impl FnOnce(&mut dyn FnMut()) -> bool,
+    ) -> Outcome<'s, B> {
+        let head = self.head();
+        let (part, frames, depth) = (head.data.part(), head.frames, head.depth);
+        let chain = head.chain;
+        let record = self.record;
+        let (mut begin, mut request, mut outcome) = (Some(begin), Some(self), None);
+        let returned = catch(&mut || {
+            if let (Some(begin), Some(request)) = (begin.take(), request.take()) {
+                outcome = Some(begin(request));
+            }
+        });
+        if let (true, Some(outcome)) = (returned, outcome) {
+            return outcome;
+        }
+        // SAFETY: `begin` unwound or never ran, so the request that it was given is gone and no
+        // outcome came of it: nobody else holds the record. A message kept below was not handed
+        // over yet.
+        let mut request = unsafe { Request::new(record) };
+        let head = request.head();
+        (head.frames, head.depth, head.chain) = (frames, depth, chain);
+        let _ = head.data.restore(part);
+        request.done(Errno::EIO)
+    }
+
+    #[inline]
+    fn head(&mut self) -> &mut Record<B> {
+        // SAFETY: the request holds the record exclusively.
+        unsafe { self.record.as_mut() }
+    }
+}
+
+impl<B> sealed::Holder<B> for Request<'_, B> {
+    #[inline]
+    fn record(&self) -> &Record<B> {
+        // SAFETY: the request holds the record exclusively.
+        unsafe { self.record.as_ref() }
+    }
+
+    #[inline]
+    fn record_mut(&mut self) -> &mut Record<B> {
+        self.head()
+    }
+}

@@ -1,0 +1,362 @@
+//! `send`: a message that is given away with its data, and comes back with the reply.
+//!
+//! One allocation holds record, late part and what the message owns; it can be used again.
+
+use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
+use core::{
+    cell::UnsafeCell,
+    future::Future,
+    pin::Pin,
+    ptr::NonNull,
+    task::{Context, Poll, Waker},
+};
+
+use crate::{
+    count::{Counts, Meter},
+    data::{Bytes, Data, Slot},
+    engine,
+    port::Port,
+    record::{Chain, Late, Names, Record, Reply, Rest},
+    request::{Ended, Request},
+    status::Status,
+};
+
+/// Takes messages back. The simplest is a [`ReplyQueue`]; others act on the reply at once, in
+/// the context of whoever replies, and so must not block or take long.
+pub trait ReplyPort<B: 'static>: Send + Sync {
+    /// A message is back; it is the receiver's.
+    fn reply(&self, message: Message<B>);
+}
+
+/// Record, late part and belongings in one allocation. The record comes first, so that a
+/// pointer to it is a pointer to the whole.
+#[repr(C)]
+struct Heap<B: 'static> {
+    record: UnsafeCell<Record<B>>,
+    late: UnsafeCell<Late<B>>,
+    owned: UnsafeCell<Owned>,
+}
+
+#[derive(Default)]
+struct Owned {
+    data: Bytes,
+    names: Vec<Vec<u8>>,
+}
+
+// SAFETY: what a `Message` reaches it reaches exclusively; what a `Ticket` or `Pending` reaches
+// is behind the meeting's lock; the rest is the message's holder's alone.
+unsafe impl<B: Send> Send for Heap<B> {}
+// SAFETY: as above.
+unsafe impl<B: Send> Sync for Heap<B> {}
+
+/// A message of one's own: not sent, or back again. What it carries is owned.
+pub struct Message<B: 'static> {
+    heap: Arc<Heap<B>>,
+}
+
+impl<B: Send + 'static> Message<B> {
+    /// A message that asks `body`.
+    pub fn new(body: B) -> Message<B> {
+        let heap = Arc::new(Heap {
+            record: UnsafeCell::new(Record::new(
+                body,
+                Slot::new(Data::NONE),
+                core::ptr::null_mut(),
+            )),
+            late: UnsafeCell::new(Late::uninit()),
+            owned: UnsafeCell::new(Owned::default()),
+        });
+        // SAFETY: nobody else has the allocation yet.
+        let (record, late) = unsafe { (&mut *heap.record.get(), &mut *heap.late.get()) };
+        late.rest.write(Rest::new(Reply::Wait, None));
+        record.late = late;
+        record.waits = false;
+        Message { heap }
+    }
+
+    fn record(&self) -> &Record<B> {
+        // SAFETY: not in flight, so the record is this value's alone.
+        unsafe { &*self.heap.record.get() }
+    }
+
+    fn record_mut(&mut self) -> &mut Record<B> {
+        // SAFETY: as `record`.
+        unsafe { &mut *self.heap.record.get() }
+    }
+
+    fn owned_mut(&mut self) -> &mut Owned {
+        // SAFETY: as `record`.
+        unsafe { &mut *self.heap.owned.get() }
+    }
+
+    fn raw(&self) -> NonNull<Record<B>> {
+        // A pointer to the whole allocation, so that it can become an `Arc` again.
+        NonNull::from(&*self.heap).cast()
+    }
+
+    /// What is asked, or, once the message is back, with the reply's values.
+    pub fn body(&self) -> &B {
+        &self.record().body
+    }
+
+    /// The same, to ask something else.
+    pub fn body_mut(&mut self) -> &mut B {
+        &mut self.record_mut().body
+    }
+
+    /// Puts data in; what was there is returned.
+    pub fn set_data(&mut self, data: Bytes) -> Bytes {
+        core::mem::replace(&mut self.owned_mut().data, data)
+    }
+
+    /// Takes the data out.
+    pub fn take_data(&mut self) -> Bytes {
+        self.set_data(Bytes::None)
+    }
+
+    /// Puts names in, two at most; more are dropped. What was there is gone.
+    pub fn set_names(&mut self, names: impl IntoIterator<Item = Vec<u8>>) {
+        let owned = self.owned_mut();
+        owned.names.clear();
+        owned.names.extend(names.into_iter().take(2));
+    }
+
+    /// Reads costs by layer while the message is away. Returns what was set before: after the
+    /// reply, the meter with what was read.
+    pub fn set_meter(
+        &mut self,
+        meter: Option<alloc::boxed::Box<Meter>>,
+    ) -> Option<alloc::boxed::Box<Meter>> {
+        core::mem::replace(&mut self.record_mut().meter, meter)
+    }
+
+    /// What the message cost, with those that it caused.
+    pub fn counts(&self) -> Counts {
+        self.record().counts
+    }
+
+    /// How the message ended, the last time that it came back.
+    pub fn status(&self) -> Status {
+        // SAFETY: not in flight, so this value is the holder.
+        unsafe { engine::own(self.raw()) }.status
+    }
+
+    /// A handle that can ask for the abort of the next send.
+    pub fn ticket(&self) -> Ticket<B> {
+        // SAFETY: the late part is complete and lives in the allocation.
+        let generation = unsafe { engine::meeting(self.raw()) }.lock().generation + 1;
+        Ticket { heap: Arc::clone(&self.heap), generation }
+    }
+
+    /// Sends the message; it comes back through `reply`, whether the target completed it at
+    /// once or late. The port is kept alive until then.
+    pub fn send(self, port: &Arc<dyn Port<B>>, reply: &Arc<dyn ReplyPort<B>>) {
+        self.start(port, Reply::Port(Arc::clone(reply)));
+    }
+
+    /// Sends the message; it comes back as the future's output. No executor in particular is
+    /// needed. Dropping the future asks for the abort and frees the message once it is back.
+    pub fn ask(self, port: &Arc<dyn Port<B>>) -> Pending<B> {
+        let ticket = self.ticket();
+        self.start(port, Reply::Future);
+        Pending { ticket: Some(ticket) }
+    }
+
+    fn start(mut self, port: &Arc<dyn Port<B>>, reply: Reply<B>) {
+        self.prepare(reply);
+        // The message is in flight from here on: delivery makes the value again.
+        let whole = Arc::into_raw(self.heap).cast_mut();
+        // SAFETY: an `Arc`'s pointer is not null.
+        let record = unsafe { NonNull::new_unchecked(whole) }.cast::<Record<B>>();
+        // SAFETY: just made exclusive; `port` outlives the call.
+        match unsafe { port.begin(Request::new(record)) }.ended {
+            Ended::Done(status) => {
+                // SAFETY: back, with no layer left to tell.
+                unsafe { engine::complete(record, status) }
+            }
+            Ended::Kept(record) => {
+                // SAFETY: not handed over, so still the sender's. There is room: nothing else is
+                // held yet.
+                let held = unsafe { engine::own(record) }.hold(port);
+                debug_assert!(held.is_ok());
+                // SAFETY: as above; the port lives until delivery now.
+                unsafe { engine::hand_over(record) }
+            }
+        }
+    }
+
+    fn prepare(&mut self, reply: Reply<B>) {
+        let (data, names) = {
+            let owned = self.owned_mut();
+            let mut names = Names::NONE;
+            owned.names.iter().for_each(|name| names.push(name));
+            (owned.data.slot(), names)
+        };
+        let record = self.record_mut();
+        (record.data, record.names) = (data, names);
+        (record.frames, record.depth, record.chain) = (0, 0, Chain::EMPTY);
+        record.counts = Counts { messages: 1, ..Counts::default() };
+        // SAFETY: not in flight, so this value is the holder.
+        unsafe { engine::own(self.raw()) }.reply = reply;
+        // SAFETY: the late part is complete and lives in the allocation.
+        let mut m = unsafe { engine::meeting(self.raw()) }.lock();
+        (m.replied, m.delivered, m.back) = (false, false, false);
+        (m.abort, m.keeper) = (false, None);
+        m.generation += 1;
+    }
+}
+
+impl<B> Drop for Heap<B> {
+    fn drop(&mut self) {
+        // SAFETY: written by `Message::new`, and nobody refers to it any more.
+        unsafe { self.late.get_mut().rest.assume_init_drop() }
+    }
+}
+
+/// Gives a message back to its sender.
+///
+/// # Safety
+/// The record is one of `send`'s; the caller is the one who delivers, and does not use it
+/// afterwards.
+pub(crate) unsafe fn deliver<B>(record: NonNull<Record<B>>, reply: Reply<B>) {
+    // What kept the ports alive goes last: they may be what is running here.
+    // SAFETY: nobody else holds the message any more.
+    let holds = core::mem::take(&mut unsafe { engine::own(record) }.holds);
+    // SAFETY: `start` forgot this very count.
+    let heap = unsafe { Arc::from_raw(record.as_ptr().cast::<Heap<B>>().cast_const()) };
+    match reply {
+        Reply::Port(port) => port.reply(Message { heap }),
+        Reply::Future | Reply::Wait => {
+            let waker = {
+                // SAFETY: complete; the count keeps it alive.
+                let mut m = unsafe { engine::meeting(record) }.lock();
+                m.back = true;
+                m.waker.take()
+            };
+            drop(heap);
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+    }
+    drop(holds);
+}
+
+/// Asks for the abort of one send of a message.
+pub struct Ticket<B: 'static> {
+    heap: Arc<Heap<B>>,
+    generation: u32,
+}
+
+impl<B: Send + 'static> Ticket<B> {
+    /// Asks for the abort, once; the message still comes back, cancelled or completed. Nothing
+    /// happens where it is back already, or has been sent again since.
+    pub fn abort(&self) {
+        // SAFETY: the record lives in the allocation, its late part is complete, and the
+        // generation tells a later send.
+        unsafe { engine::abort(self.raw(), self.generation) }
+    }
+
+    fn raw(&self) -> NonNull<Record<B>> {
+        NonNull::from(&*self.heap).cast()
+    }
+}
+
+/// A message under way, as a future.
+#[must_use = "dropping it aborts the message"]
+pub struct Pending<B: Send + 'static> {
+    ticket: Option<Ticket<B>>,
+}
+
+impl<B: Send + 'static> Pending<B> {
+    /// Asks for the abort; the message still comes back.
+    pub fn abort(&self) {
+        if let Some(ticket) = &self.ticket {
+            ticket.abort();
+        }
+    }
+
+    /// The message, if it is back; else `waker` will be woken.
+    fn poll_message(&mut self, waker: &Waker) -> Option<Message<B>> {
+        let ticket = self.ticket.as_ref()?;
+        {
+            // SAFETY: the late part is complete and lives in the allocation.
+            let mut m = unsafe { engine::meeting(ticket.raw()) }.lock();
+            if !m.back {
+                m.waker = Some(waker.clone());
+                return None;
+            }
+        }
+        let heap = self.ticket.take()?.heap;
+        // Whoever delivered may still be letting go of its count.
+        Some(Message { heap })
+    }
+}
+
+impl<B: Send + 'static> Future for Pending<B> {
+    type Output = Message<B>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Message<B>> {
+        assert!(self.ticket.is_some(), "polled after the message was back");
+        match self.poll_message(context.waker()) {
+            Some(message) => Poll::Ready(message),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl<B: Send + 'static> Drop for Pending<B> {
+    fn drop(&mut self) {
+        self.abort();
+    }
+}
+
+/// A reply port that queues.
+pub struct ReplyQueue<B: 'static> {
+    state: spin::Mutex<QueueState<B>>,
+}
+
+struct QueueState<B: 'static> {
+    messages: VecDeque<Message<B>>,
+    bell: Option<Waker>,
+}
+
+impl<B: Send + 'static> ReplyQueue<B> {
+    /// An empty queue. Messages that come back when nobody holds it any more are freed.
+    pub fn new() -> Arc<ReplyQueue<B>> {
+        let state = QueueState { messages: VecDeque::new(), bell: None };
+        Arc::new(ReplyQueue { state: spin::Mutex::new(state) })
+    }
+
+    /// The next message that is back, if there is one.
+    pub fn get(&self) -> Option<Message<B>> {
+        self.state.lock().messages.pop_front()
+    }
+
+    /// Waits for the next message.
+    pub fn wait(&self, wait: &dyn crate::Wait) -> Message<B> {
+        loop {
+            {
+                let mut state = self.state.lock();
+                if let Some(message) = state.messages.pop_front() {
+                    return message;
+                }
+                state.bell = Some(wait.waker());
+            }
+            wait.park();
+        }
+    }
+}
+
+impl<B: Send + 'static> ReplyPort<B> for ReplyQueue<B> {
+    fn reply(&self, message: Message<B>) {
+        let bell = {
+            let mut state = self.state.lock();
+            state.messages.push_back(message);
+            state.bell.take()
+        };
+        if let Some(bell) = bell {
+            bell.wake();
+        }
+    }
+}

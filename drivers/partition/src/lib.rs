@@ -1,0 +1,2 @@
+//! One partition (GPT or MBR) of the block port below.
+#![no_std]

@@ -1,0 +1,2 @@
+//! The layer that does nothing but pass messages down.
+#![no_std]

@@ -1,0 +1,2 @@
+//! A sparse disk in memory.
+#![no_std]

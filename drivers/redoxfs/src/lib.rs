@@ -1,0 +1,2 @@
+//! File requests on a RedoxFS that lies on any block port.
+#![no_std]

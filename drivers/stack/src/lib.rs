@@ -1,0 +1,2 @@
+//! Stacks of drivers, composed from a description.
+#![no_std]

@@ -1,0 +1,2 @@
+//! A complete file system in memory.
+#![no_std]

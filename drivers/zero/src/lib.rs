@@ -1,0 +1,2 @@
+//! The zero device: reads give zeros, writes vanish.
+#![no_std]

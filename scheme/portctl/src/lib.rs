@@ -1,0 +1,1 @@
+//! The tool: looks at ports and moves data through them.

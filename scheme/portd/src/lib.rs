@@ -1,0 +1,1 @@
+//! The scheme daemon that hosts stacks of drivers.

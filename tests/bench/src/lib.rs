@@ -1,0 +1,1 @@
+//! Benchmarks: what a message costs beside a plain call.

@@ -1,0 +1,152 @@
+//! What a thread sleeps on while the kernel makes it wait.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Instant;
+
+use crate::sync::lock;
+
+/// Why a sleep ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Wakeup {
+    /// What the thread waited for may be there; it has to look.
+    Ready,
+    /// A signal arrived.
+    Signal,
+    /// The process is being killed.
+    Killed,
+    /// The deadline passed.
+    Timeout,
+}
+
+/// How many threads of a process sleep in the kernel.
+#[derive(Default)]
+pub(crate) struct Sleepers {
+    count: Mutex<usize>,
+    changed: Condvar,
+}
+
+impl Sleepers {
+    fn enter(&self) {
+        *lock(&self.count) += 1;
+        self.changed.notify_all();
+    }
+
+    fn leave(&self) {
+        *lock(&self.count) -= 1;
+    }
+
+    /// Waits until at least `n` threads sleep.
+    pub(crate) fn wait_for(&self, n: usize) {
+        let mut count = lock(&self.count);
+        while *count < n {
+            count = self.changed.wait(count).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+#[derive(Default)]
+struct Flags {
+    asleep: bool,
+    woken: bool,
+    signalled: bool,
+    killed: bool,
+}
+
+/// One thread's stay in the kernel.
+pub(crate) struct Context {
+    flags: Mutex<Flags>,
+    bell: Condvar,
+    sleepers: Arc<Sleepers>,
+}
+
+impl Context {
+    pub(crate) fn new(sleepers: Arc<Sleepers>) -> Arc<Self> {
+        Arc::new(Self { flags: Mutex::default(), bell: Condvar::new(), sleepers })
+    }
+
+    /// Sleeps until woken, signalled, killed or past the deadline. A wake-up that came since the
+    /// last sleep ends this one at once.
+    pub(crate) fn sleep(&self, deadline: Option<Instant>) -> Wakeup {
+        let mut flags = lock(&self.flags);
+        flags.asleep = true;
+        self.sleepers.enter();
+        let why = loop {
+            if let Some(why) = flags.reason() {
+                break why;
+            }
+            let Some(deadline) = deadline else {
+                flags = self.bell.wait(flags).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break Wakeup::Timeout;
+            }
+            flags =
+                self.bell.wait_timeout(flags, left).unwrap_or_else(PoisonError::into_inner).0;
+        };
+        flags.asleep = false;
+        flags.woken = false;
+        flags.signalled = false;
+        self.sleepers.leave();
+        why
+    }
+
+    /// Ends the sleep, or the next one.
+    pub(crate) fn wake(&self) {
+        lock(&self.flags).woken = true;
+        self.bell.notify_all();
+    }
+
+    /// Interrupts the sleep; says whether there was one.
+    pub(crate) fn signal(&self) -> bool {
+        let mut flags = lock(&self.flags);
+        let hit = flags.asleep && !flags.signalled;
+        if hit {
+            flags.signalled = true;
+            self.bell.notify_all();
+        }
+        hit
+    }
+
+    /// Ends this and every later sleep.
+    pub(crate) fn kill(&self) {
+        lock(&self.flags).killed = true;
+        self.bell.notify_all();
+    }
+}
+
+impl Flags {
+    fn reason(&self) -> Option<Wakeup> {
+        if self.killed {
+            Some(Wakeup::Killed)
+        } else if self.woken {
+            Some(Wakeup::Ready)
+        } else if self.signalled {
+            Some(Wakeup::Signal)
+        } else {
+            None
+        }
+    }
+}
+
+/// Threads that wait for one thing; kept inside the lock that guards the thing.
+#[derive(Default)]
+pub(crate) struct Waiters(Vec<Arc<Context>>);
+
+impl Waiters {
+    pub(crate) fn add(&mut self, context: &Arc<Context>) {
+        self.0.push(Arc::clone(context));
+    }
+
+    pub(crate) fn remove(&mut self, context: &Arc<Context>) {
+        self.0.retain(|other| !Arc::ptr_eq(other, context));
+    }
+
+    /// Wakes all of them; each looks again for itself.
+    pub(crate) fn wake_all(&mut self) {
+        for context in self.0.drain(..) {
+            context.wake();
+        }
+    }
+}

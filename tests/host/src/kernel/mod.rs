@@ -1,0 +1,103 @@
+//! The kernel: descriptors, schemes, requests, memory on loan, events.
+//!
+//! Nothing here knows about threads of the host or about C: every call gets the process it is
+//! for. No lock is held while another object's is taken, except where a comment says so.
+
+pub(crate) mod call;
+pub(crate) mod context;
+pub(crate) mod description;
+pub(crate) mod event;
+pub(crate) mod files;
+pub(crate) mod lend;
+pub(crate) mod memory;
+pub(crate) mod mmap;
+pub(crate) mod namespace;
+pub(crate) mod pipe;
+pub(crate) mod process;
+pub(crate) mod scheme;
+pub(crate) mod socket;
+pub(crate) mod stats;
+pub(crate) mod table;
+pub(crate) mod time;
+pub(crate) mod user;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, RwLock};
+
+use crate::sync::{read, write};
+use event::Events;
+use namespace::NamespaceScheme;
+use process::{Pid, Task};
+use scheme::Scheme;
+use socket::SocketScheme;
+
+/// The process that is there from the start.
+pub(crate) const INIT: Pid = 1;
+
+struct Kernel {
+    schemes: RwLock<HashMap<usize, Arc<dyn Scheme>>>,
+    tasks: RwLock<HashMap<Pid, Arc<Task>>>,
+    sockets: Arc<SocketScheme>,
+    namespaces: Arc<NamespaceScheme>,
+    events: Arc<Events>,
+    next_pid: AtomicU32,
+    next_scheme: AtomicUsize,
+}
+
+static KERNEL: LazyLock<Kernel> = LazyLock::new(Kernel::boot);
+
+impl Kernel {
+    fn boot() -> Self {
+        let sockets = Arc::<SocketScheme>::default();
+        let namespaces = Arc::<NamespaceScheme>::default();
+        let events = Arc::<Events>::default();
+        let schemes: [(usize, Arc<dyn Scheme>); 6] = [
+            (scheme::EVENT, events.clone()),
+            (scheme::MEMORY, Arc::new(mmap::MemoryScheme)),
+            (scheme::PIPE, Arc::<pipe::PipeScheme>::default()),
+            (scheme::TIME, Arc::<time::TimeScheme>::default()),
+            (scheme::SOCKET, sockets.clone()),
+            (scheme::NAMESPACE, namespaces.clone()),
+        ];
+        let init = Task::new(INIT, "init", 0, 0);
+        namespaces.found(&init);
+        Self {
+            schemes: RwLock::new(schemes.into()),
+            tasks: RwLock::new(HashMap::from([(INIT, init)])),
+            sockets,
+            namespaces,
+            events,
+            next_pid: AtomicU32::new(INIT + 1),
+            next_scheme: AtomicUsize::new(scheme::FIRST_USER),
+        }
+    }
+}
+
+/// The event queues and who is registered with them.
+pub(crate) fn events() -> &'static Events {
+    &KERNEL.events
+}
+
+/// The scheme sockets.
+pub(crate) fn sockets() -> &'static SocketScheme {
+    &KERNEL.sockets
+}
+
+/// The namespaces.
+pub(crate) fn namespaces() -> &'static NamespaceScheme {
+    &KERNEL.namespaces
+}
+
+/// The process with this id, dead or alive.
+pub(crate) fn task(pid: Pid) -> Option<Arc<Task>> {
+    read(&KERNEL.tasks).get(&pid).cloned()
+}
+
+/// Makes a process without descriptors.
+pub(crate) fn spawn(name: &str, uid: u32, gid: u32) -> Arc<Task> {
+    let pid = KERNEL.next_pid.fetch_add(1, Ordering::Relaxed);
+    let task = Task::new(pid, name, uid, gid);
+    write(&KERNEL.tasks).insert(pid, Arc::clone(&task));
+    task
+}

@@ -1,0 +1,1 @@
+//! The Redox ABI on a Linux host, for tests and demonstrations.

@@ -1,0 +1,1 @@
+//! What proves the whole: conformance, placement, bad input, house rules.
