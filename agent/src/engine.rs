@@ -43,7 +43,10 @@ pub(crate) unsafe fn late<B>(record: Rec<B>) -> *mut Late<B> {
 /// The record is alive for `'a`, its late part complete.
 pub(crate) unsafe fn rest<'a, B>(record: Rec<B>) -> &'a Rest<B> {
     // SAFETY: the late part is complete, and only shared references to `rest` are made.
-    unsafe { (&(*late(record)).rest).assume_init_ref() }
+    unsafe {
+        let rest = &(*late(record)).rest;
+        rest.assume_init_ref()
+    }
 }
 
 /// # Safety
