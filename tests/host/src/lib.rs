@@ -1,1 +1,96 @@
 //! The Redox ABI on a Linux host, for tests and demonstrations.
+//!
+//! `libredox` and `redox_event` reach the system through plain C symbols. This crate defines
+//! those symbols over a small kernel for user schemes, so that daemons, tools and clients run
+//! unchanged on x86_64 Linux, with stable Rust. A program that links it says `use host as _;` if
+//! it uses nothing else of it.
+//!
+//! It is test equipment, and therefore strict: what today's Redox kernel refuses, it refuses, with
+//! the same errno. [`Process`] stands for a process: a table of descriptors with credentials and a
+//! namespace. Threads belong to processes; see below.
+//!
+//! # Threads
+//! A thread belongs to the process whose [`Process::enter`] or [`Process::spawn`] it is in. One
+//! that is in none is adopted by the process whose descriptor it first uses; until then, whatever
+//! needs no descriptor it does as `init`, process 1, which runs as root. A daemon's own worker
+//! threads thus find their process, as long as they begin with a descriptor. A thread that belongs
+//! to one process and uses another's number gets EBADF: numbers hold the process id.
+//!
+//! # A daemon's first steps
+//! ```
+//! use host::Process;
+//! use libredox::{Fd, call, flag};
+//! use syscall::data::NewFdParams;
+//!
+//! Process::isolated("exampled", 0, 0).enter(|| {
+//!     let cap = Fd::open("/scheme/namespace/scheme-creation-cap", flag::O_CLOEXEC, 0)?;
+//!     let socket = cap.dup(b"create-scheme")?;
+//!     let params = NewFdParams { number: 1, ..NewFdParams::default() };
+//!     // SAFETY: the record is plain words.
+//!     let params = unsafe { std::slice::from_raw_parts((&raw const params).cast(), 32) };
+//!     let root = call::dup(socket, params)?;
+//!     call::register_scheme_to_ns(call::getns()?, "example", root)
+//! })?;
+//! # Ok::<(), libredox::error::Error>(())
+//! ```
+//!
+//! # Where it differs from Redox
+//! - **Memory on loan is copied**, into a fresh mapping at the same place in its page, when the
+//!   request is queued; what the daemon wrote is copied back when the caller has its answer, and
+//!   the mapping goes. Redox shares the whole pages and copies only the ragged ends, so there
+//!   both sides see each other's changes while the request is under way. [`Stats`] counts what
+//!   Redox would have done. The ragged ends of a payload are always copied back, so that a ragged
+//!   payload in read-only memory gives EFAULT here too; whole pages in read-only memory are
+//!   refused only if the daemon changed them.
+//! - **One address space** lies under all processes: a pointer that crosses on its own can be
+//!   followed, a window is mapped at the daemon's own address, with the daemon's protection, and
+//!   `munmap` of any part of it ends it as a whole. A private mapping of a window is a copy made
+//!   at once.
+//! - **A killed process's threads go on**: sleeping ones come back with EINTR, and whatever they
+//!   try then gives EBADF. On Redox they are gone.
+//! - **[`Process::interrupt`]** interrupts all threads of a process that sleep; a signal, one. No
+//!   handler runs, and nothing is restarted.
+//! - **Namespaces** are kept by the kernel, where Redox has a daemon, with the same answers. There
+//!   is no working directory: a relative path gives ENOENT. Linux's own files are not served; a
+//!   path outside `/scheme` belongs to the scheme `file`, and is ENODEV unless somebody registers
+//!   that.
+//! - **One table of descriptors** a process, where Redox has a lower and an upper one. The first
+//!   three slots are never given out. `CLOEXEC` is accepted and means nothing.
+//! - **Flags** of `libredox::flag` are Linux's numbers on the host. They are translated at open
+//!   and `fcntl`; schemes are told Redox's. `O_SYMLINK` and `O_STAT` pass as they are
+//!   ([`sys::O_SYMLINK`], [`sys::O_STAT`]). `libredox::call::openat` has no room for a mode on the
+//!   host; [`sys::openat`] has.
+//! - **Calls on two descriptors** (and with them `relpathat`) are always EINVAL.
+//! - **Kernel schemes**: `event`, `memory` (`zeroed` only), `namespace`, `pipe` and `time`.
+//!   `waitpid`, signal masks and handlers are ENOSYS.
+//! - Time has the host's clocks. An alarm that is set is forgotten only once it rang.
+//!
+//! # Where it is faithful, and that surprises
+//! - A descriptor that is closed while a call on it is under way is never reported as closed to
+//!   its scheme ([`Stats::lost_closes`]); nor is one that is received without a number to put it
+//!   behind.
+//! - A pipe hands descriptors out with `CallFlags::FD_UPPER` only; without it they are lost.
+//! - A scheme's socket dies with the *thread* that created it: opens, and calls with a payload,
+//!   give ESRCH from then on.
+//! - A caller whose daemon dies stays blocked, unless somebody else has the socket and answers.
+//! - The close of a dead scheme's handle gives ENODEV, and its number stays taken until it is
+//!   closed again, which gives EBADF.
+//! - A number whose descriptor was given away with an answer stays taken until its owner closes
+//!   it, which gives EBADF.
+//! - An event queue's timeout argument is ignored; `EVENT_TIMEOUT_ID` works.
+
+mod abi;
+mod kernel;
+mod process;
+mod rt;
+mod sync;
+pub mod sys;
+mod thread;
+
+pub use kernel::stats::Stats;
+pub use process::{Process, interrupt};
+
+/// What all requests to user schemes have cost so far.
+pub fn stats() -> Stats {
+    kernel::stats::total()
+}

@@ -24,6 +24,9 @@ const KNOWN: CallFlags = CallFlags::CONSUME
     .union(CallFlags::FD_UPPER)
     .union(CallFlags::FD_CLOEXEC)
     .union(CallFlags::STD_FS);
+/// Standard file calls that came later.
+const LATER: [StdFsCallKind; 3] =
+    [StdFsCallKind::Unlinkat, StdFsCallKind::Frenameat, StdFsCallKind::Flinkat];
 /// The low byte is the number of metadata words.
 const COUNT_MASK: usize = 0xff;
 
@@ -53,13 +56,7 @@ pub(crate) fn call(
     }
 }
 
-fn plain(
-    cx: &Cx,
-    fd: usize,
-    payload: Buffer,
-    flags: CallFlags,
-    metadata: &[u64],
-) -> Result<usize> {
+fn plain(cx: &Cx, fd: usize, payload: Buffer, flags: CallFlags, metadata: &[u64]) -> Result<usize> {
     let file = match flags.contains(CallFlags::CONSUME) {
         true => cx.task.table(|table| table.take(fd))?,
         false => cx.task.file(fd)?,
@@ -76,7 +73,11 @@ fn plain(
 /// know.
 fn std_fs(metadata: &[u64]) -> Result<StdFs> {
     let &[kind, arg1, arg2] = metadata else { return Err(Error::new(EINVAL)) };
-    let kind = StdFsCallKind::try_from_raw(kind as u8).ok_or(Error::new(EOPNOTSUPP))?;
+    let unknown = Error::new(EOPNOTSUPP);
+    let kind = StdFsCallKind::try_from_raw(kind as u8).ok_or(unknown)?;
+    if LATER.contains(&kind) {
+        return Err(unknown);
+    }
     Ok(StdFs { kind, arg1, arg2 })
 }
 

@@ -82,8 +82,7 @@ impl Context {
             if left.is_zero() {
                 break Wakeup::Timeout;
             }
-            flags =
-                self.bell.wait_timeout(flags, left).unwrap_or_else(PoisonError::into_inner).0;
+            flags = self.bell.wait_timeout(flags, left).unwrap_or_else(PoisonError::into_inner).0;
         };
         flags.asleep = false;
         flags.woken = false;

@@ -71,12 +71,7 @@ impl Description {
         positioned: bool,
     ) -> Arc<Self> {
         let state = DescriptionState { offset, flags, positioned, notify_on_detach: false };
-        Arc::new(Self {
-            scheme,
-            number,
-            state: Mutex::new(state),
-            closed: AtomicBool::new(false),
-        })
+        Arc::new(Self { scheme, number, state: Mutex::new(state), closed: AtomicBool::new(false) })
     }
 
     pub(crate) fn state(&self) -> DescriptionState {
@@ -109,7 +104,7 @@ impl Description {
 
 impl Drop for Description {
     fn drop(&mut self) {
-        if !self.closed.load(Ordering::Relaxed) {
+        if self.scheme >= scheme::FIRST_USER && !self.closed.load(Ordering::Relaxed) {
             stats::lost_close();
         }
     }

@@ -9,7 +9,7 @@ use syscall::data::Event;
 use syscall::error::{EACCES, EAGAIN, EBADF, EINTR, EINVAL, Error, Result};
 use syscall::flag::{EVENT_TIMEOUT_ID, EventFlags, O_NONBLOCK};
 
-use super::context::{Wakeup, Waiters};
+use super::context::{Waiters, Wakeup};
 use super::description::Opened;
 use super::memory::Buffer;
 use super::process::Cx;
@@ -209,14 +209,7 @@ impl Scheme for Events {
         Ok(Opened::Local { number, positioned: false })
     }
 
-    fn read(
-        &self,
-        cx: &Cx,
-        number: usize,
-        to: Buffer,
-        offset: u64,
-        flags: u32,
-    ) -> Result<usize> {
+    fn read(&self, cx: &Cx, number: usize, to: Buffer, offset: u64, flags: u32) -> Result<usize> {
         no_position(offset)?;
         self.queue(number)?.read(cx, to, flags & O_NONBLOCK as u32 != 0)
     }

@@ -50,11 +50,7 @@ fn openat_description(
     Ok(opened.into_description(id, flags as u32))
 }
 
-fn fill_or_release(
-    cx: &Cx,
-    number: usize,
-    opened: Result<Arc<Description>>,
-) -> Result<usize> {
+fn fill_or_release(cx: &Cx, number: usize, opened: Result<Arc<Description>>) -> Result<usize> {
     cx.task.table(|table| match opened {
         Ok(description) => table.fill(number, description).map(|()| number),
         Err(error) => {
@@ -86,10 +82,9 @@ pub(crate) fn dup2(cx: &Cx, fd: usize, new_fd: usize, verb: Buffer) -> Result<us
     let description = duplicate(cx, fd, verb)?;
     let old = cx.task.table(|table| {
         let old = table.take(new_fd).ok();
-        if old.is_none() {
-            table.reserve_at(new_fd).map_err(|_| Error::new(EMFILE))?;
-        }
-        table.fill(new_fd, description).map(|()| old)
+        // A number that is reserved already will do as well.
+        let _ = table.reserve_at(new_fd);
+        table.fill(new_fd, description).map(|()| old).map_err(|_| Error::new(EMFILE))
     })?;
     if let Some(old) = old {
         // As on Redox: the caller never hears of trouble with what was replaced.

@@ -11,6 +11,7 @@ pub(crate) mod files;
 pub(crate) mod lend;
 pub(crate) mod memory;
 pub(crate) mod mmap;
+pub(crate) mod names;
 pub(crate) mod namespace;
 pub(crate) mod pipe;
 pub(crate) mod process;
@@ -38,7 +39,6 @@ pub(crate) const INIT: Pid = 1;
 struct Kernel {
     schemes: RwLock<HashMap<usize, Arc<dyn Scheme>>>,
     tasks: RwLock<HashMap<Pid, Arc<Task>>>,
-    sockets: Arc<SocketScheme>,
     namespaces: Arc<NamespaceScheme>,
     events: Arc<Events>,
     next_pid: AtomicU32,
@@ -49,7 +49,6 @@ static KERNEL: LazyLock<Kernel> = LazyLock::new(Kernel::boot);
 
 impl Kernel {
     fn boot() -> Self {
-        let sockets = Arc::<SocketScheme>::default();
         let namespaces = Arc::<NamespaceScheme>::default();
         let events = Arc::<Events>::default();
         let schemes: [(usize, Arc<dyn Scheme>); 6] = [
@@ -57,7 +56,7 @@ impl Kernel {
             (scheme::MEMORY, Arc::new(mmap::MemoryScheme)),
             (scheme::PIPE, Arc::<pipe::PipeScheme>::default()),
             (scheme::TIME, Arc::<time::TimeScheme>::default()),
-            (scheme::SOCKET, sockets.clone()),
+            (scheme::SOCKET, Arc::<SocketScheme>::default()),
             (scheme::NAMESPACE, namespaces.clone()),
         ];
         let init = Task::new(INIT, "init", 0, 0);
@@ -65,7 +64,6 @@ impl Kernel {
         Self {
             schemes: RwLock::new(schemes.into()),
             tasks: RwLock::new(HashMap::from([(INIT, init)])),
-            sockets,
             namespaces,
             events,
             next_pid: AtomicU32::new(INIT + 1),
@@ -77,11 +75,6 @@ impl Kernel {
 /// The event queues and who is registered with them.
 pub(crate) fn events() -> &'static Events {
     &KERNEL.events
-}
-
-/// The scheme sockets.
-pub(crate) fn sockets() -> &'static SocketScheme {
-    &KERNEL.sockets
 }
 
 /// The namespaces.

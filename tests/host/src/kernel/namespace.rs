@@ -1,11 +1,11 @@
 //! Namespaces: which scheme a name stands for. On Redox a daemon keeps them; here the kernel
 //! does, with the same answers.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use redox_path::{RedoxPath, RedoxScheme};
+use redox_path::RedoxPath;
 use syscall::data::Stat;
 use syscall::dirent::{DirEntry, DirentBuf, DirentKind};
 use syscall::error::{
@@ -15,9 +15,10 @@ use syscall::flag::{CallFlags, MODE_DIR, MODE_FILE, O_DIRECTORY};
 
 use super::description::{Description, Opened};
 use super::memory::Buffer;
+use super::names::{Names, Namespace, root, scheme_name};
 use super::process::{Cx, Task};
 use super::scheme::{self, Scheme};
-use super::{event, mmap, pipe, socket, time};
+use super::socket;
 use crate::sync::lock;
 
 /// What one may do with a namespace.
@@ -27,6 +28,8 @@ mod may {
     pub(super) const DELETE: usize = 4;
     pub(super) const CREATE_SCHEME: usize = 8;
     pub(super) const EVERYTHING: usize = 15;
+    /// A namespace that was forked makes no schemes.
+    pub(super) const AFTER_FORK: usize = EVERYTHING & !CREATE_SCHEME;
 }
 
 /// Verbs of `dup` on a namespace.
@@ -36,13 +39,19 @@ mod verb {
     pub(super) const REGISTER: usize = 2;
 }
 
-type Names = Arc<Mutex<BTreeMap<String, Arc<Description>>>>;
-
 #[derive(Clone)]
 enum Handle {
-    Access { names: Names, rights: usize },
-    Register { names: Names, name: String },
-    List { names: Names },
+    Access {
+        names: Names,
+        rights: usize,
+    },
+    Register {
+        names: Names,
+        name: String,
+    },
+    List {
+        names: Names,
+    },
     /// The right to create schemes, on its way to who asked.
     CreationCap,
 }
@@ -55,20 +64,6 @@ pub(crate) struct NamespaceScheme {
 }
 
 const CREATION_CAP: &str = "scheme-creation-cap";
-
-fn root(scheme: usize, number: usize) -> Arc<Description> {
-    Description::new(scheme, number, 0, 0, false)
-}
-
-fn kernel_schemes() -> BTreeMap<String, Arc<Description>> {
-    let roots = [
-        ("event", root(scheme::EVENT, event::ROOT)),
-        ("memory", root(scheme::MEMORY, mmap::MEMORY_ROOT)),
-        ("pipe", root(scheme::PIPE, pipe::ROOT)),
-        ("time", root(scheme::TIME, time::ROOT)),
-    ];
-    roots.map(|(name, root)| (name.to_owned(), root)).into()
-}
 
 impl NamespaceScheme {
     fn insert(&self, handle: Handle) -> usize {
@@ -90,7 +85,7 @@ impl NamespaceScheme {
 
     /// Puts a process into a new namespace that has the kernel's schemes only, with all rights.
     pub(crate) fn found(&self, task: &Task) {
-        let names = Arc::new(Mutex::new(kernel_schemes()));
+        let names = Namespace::new();
         let number = self.insert(Handle::Access { names, rights: may::EVERYTHING });
         if let Ok(fd) = task.install(root(scheme::NAMESPACE, number)) {
             task.set_namespace(fd);
@@ -98,7 +93,7 @@ impl NamespaceScheme {
     }
 
     fn open_name(&self, names: &Names, name: &str, flags: usize) -> Result<Opened> {
-        let root = lock(names).get(name).cloned().ok_or(Error::new(ENODEV))?;
+        let root = names.roots().get(name).cloned().ok_or(Error::new(ENODEV))?;
         match flags & O_DIRECTORY {
             0 => Err(Error::new(EISDIR)),
             _ => Ok(Opened::Other(root)),
@@ -130,41 +125,6 @@ impl NamespaceScheme {
             name => self.open_name(&names, name, flags),
         }
     }
-
-    fn fork(&self, names: &Names, wanted: &[u8]) -> Result<Handle> {
-        let names = lock(names);
-        let mut kept = BTreeMap::new();
-        for wanted in split_names(wanted)? {
-            let matches = |name: &str| match wanted.strip_suffix('*') {
-                Some(prefix) => name.starts_with(prefix),
-                None => name == wanted,
-            };
-            let found = names.iter().filter(|(name, _)| matches(name));
-            kept.extend(found.map(|(name, root)| (name.clone(), Arc::clone(root))));
-        }
-        let rights = may::EVERYTHING & !may::CREATE_SCHEME;
-        Ok(Handle::Access { names: Arc::new(Mutex::new(kept)), rights })
-    }
-}
-
-/// Names, each behind its length. EINVAL if they don't come out even.
-fn split_names(mut bytes: &[u8]) -> Result<Vec<String>> {
-    let invalid = Error::new(EINVAL);
-    let mut names = Vec::new();
-    while !bytes.is_empty() {
-        let (len, rest) = bytes.split_first_chunk().ok_or(invalid)?;
-        let (name, rest) = rest.split_at_checked(usize::from_ne_bytes(*len)).ok_or(invalid)?;
-        names.push(String::from_utf8(name.to_vec()).map_err(|_| invalid)?);
-        bytes = rest;
-    }
-    Ok(names)
-}
-
-/// The name to register. EINVAL for one that a path couldn't hold.
-fn scheme_name(bytes: &[u8]) -> Result<String> {
-    let name = str::from_utf8(bytes).map_err(|_| Error::new(EINVAL))?;
-    let name = RedoxScheme::new(name).ok_or(Error::new(EINVAL))?;
-    Ok(name.as_ref().to_owned())
 }
 
 impl Scheme for NamespaceScheme {
@@ -194,7 +154,7 @@ impl Scheme for NamespaceScheme {
         let bytes = verb.to_vec();
         let (kind, rest) = bytes.split_first_chunk().ok_or(Error::new(EINVAL))?;
         let handle = match usize::from_ne_bytes(*kind) {
-            verb::FORK => self.fork(&names, rest)?,
+            verb::FORK => Handle::Access { names: names.fork(rest)?, rights: may::AFTER_FORK },
             verb::SHRINK => {
                 let keep = *rest.first_chunk().ok_or(Error::new(EINVAL))?;
                 Handle::Access { names, rights: rights & usize::from_ne_bytes(keep) }
@@ -221,7 +181,7 @@ impl Scheme for NamespaceScheme {
         if rights & may::DELETE == 0 {
             return Err(Error::new(EACCES));
         }
-        let root = lock(&names).remove(name.as_ref()).ok_or(Error::new(ENODEV))?;
+        let root = names.roots().remove(name.as_ref()).ok_or(Error::new(ENODEV))?;
         // The name is gone whatever the scheme says.
         let _ = root.close();
         Ok(())
@@ -241,12 +201,12 @@ impl Scheme for NamespaceScheme {
         let (Some(root), true) = (files.pop(), files.is_empty()) else {
             return if files.is_empty() { Ok(0) } else { refuse(files, EINVAL) };
         };
-        let mut names = lock(&names);
-        if names.contains_key(&name) {
-            drop(names);
+        let mut roots = names.roots();
+        if roots.contains_key(&name) {
+            drop(roots);
             return refuse(vec![root], EEXIST);
         }
-        names.insert(name, root);
+        roots.insert(name, root);
         Ok(1)
     }
 
@@ -271,9 +231,8 @@ impl Scheme for NamespaceScheme {
             return Err(Error::new(ENOTDIR));
         };
         let mut bytes = vec![0; to.len()];
-        let mut entries =
-            DirentBuf::new(bytes.as_mut_slice(), header).ok_or(Error::new(EINVAL))?;
-        for (n, name) in lock(&names).keys().enumerate().skip(from as usize) {
+        let mut entries = DirentBuf::new(bytes.as_mut_slice(), header).ok_or(Error::new(EINVAL))?;
+        for (n, name) in names.roots().keys().enumerate().skip(from as usize) {
             let next_opaque_id = n as u64 + 1;
             let kind = DirentKind::Unspecified;
             match entries.entry(DirEntry { inode: 0, next_opaque_id, name, kind }) {

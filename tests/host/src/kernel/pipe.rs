@@ -8,13 +8,13 @@ use syscall::data::Stat;
 use syscall::error::{EAGAIN, EBADF, EINTR, EINVAL, ENOENT, EPIPE, Error, Result};
 use syscall::flag::{CallFlags, EventFlags, MODE_FIFO, O_NONBLOCK};
 
-use super::context::{Wakeup, Waiters};
+use super::context::{Waiters, Wakeup};
 use super::description::{Description, Opened};
+use super::events;
 use super::memory::Buffer;
 use super::process::Cx;
 use super::scheme::{self, Scheme, install_all, no_position};
 use super::table::MAX_FILES;
-use super::events;
 use crate::sync::lock;
 
 /// The number of the scheme's root.
@@ -86,11 +86,7 @@ fn announce(inner: &mut Inner, number: usize, flags: EventFlags) {
 
 impl Pipe {
     /// Does `step` until it gives something, sleeping in between. EINTR.
-    fn wait<T>(
-        &self,
-        cx: &Cx,
-        mut step: impl FnMut(&mut Inner) -> Option<Result<T>>,
-    ) -> Result<T> {
+    fn wait<T>(&self, cx: &Cx, mut step: impl FnMut(&mut Inner) -> Option<Result<T>>) -> Result<T> {
         loop {
             let mut inner = lock(&self.inner);
             if let Some(done) = step(&mut inner) {
@@ -197,14 +193,7 @@ impl Scheme for PipeScheme {
         }
     }
 
-    fn read(
-        &self,
-        cx: &Cx,
-        number: usize,
-        to: Buffer,
-        offset: u64,
-        flags: u32,
-    ) -> Result<usize> {
+    fn read(&self, cx: &Cx, number: usize, to: Buffer, offset: u64, flags: u32) -> Result<usize> {
         no_position(offset)?;
         let pipe = self.end(number, false)?;
         pipe.wait(cx, |inner| inner.read(number, to, nonblock(flags)))

@@ -73,14 +73,7 @@ pub(crate) trait Scheme: Send + Sync {
         Err(Error::new(EOPNOTSUPP))
     }
 
-    fn read(
-        &self,
-        cx: &Cx,
-        number: usize,
-        to: Buffer,
-        offset: u64,
-        flags: u32,
-    ) -> Result<usize> {
+    fn read(&self, cx: &Cx, number: usize, to: Buffer, offset: u64, flags: u32) -> Result<usize> {
         no_position(offset)?;
         Err(Error::new(EBADF))
     }
@@ -180,9 +173,7 @@ pub(crate) trait Scheme: Send + Sync {
     ) -> Result<usize> {
         use StdFsCallKind::*;
         match call.kind {
-            Getdents => {
-                self.getdents(cx, file.number, payload, call.arg2 as u16, call.arg1)
-            }
+            Getdents => self.getdents(cx, file.number, payload, call.arg2 as u16, call.arg1),
             Fstat => self.fstat(cx, file.number, payload),
             Fstatvfs | Ftruncate | Futimens | Fchmod => Err(Error::new(EBADF)),
             Fsync => self.fsync(cx, file.number).map(|()| 0),
@@ -228,11 +219,7 @@ pub(crate) fn no_position(offset: u64) -> Result<()> {
 
 /// Puts received descriptions behind the numbers that the payload lists. EINVAL unless there is
 /// exactly one number a description; the descriptions are lost then.
-pub(crate) fn install_all(
-    cx: &Cx,
-    files: Vec<Arc<Description>>,
-    payload: Buffer,
-) -> Result<usize> {
+pub(crate) fn install_all(cx: &Cx, files: Vec<Arc<Description>>, payload: Buffer) -> Result<usize> {
     if payload.len() != files.len() * size_of::<usize>() {
         return Err(Error::new(EINVAL));
     }

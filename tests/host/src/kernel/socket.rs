@@ -71,14 +71,7 @@ impl Scheme for SocketScheme {
         new_handle(self.socket(number)?.id(), verb)
     }
 
-    fn read(
-        &self,
-        cx: &Cx,
-        number: usize,
-        to: Buffer,
-        _offset: u64,
-        flags: u32,
-    ) -> Result<usize> {
+    fn read(&self, cx: &Cx, number: usize, to: Buffer, _offset: u64, flags: u32) -> Result<usize> {
         self.socket(number)?.read(cx, to, flags & O_NONBLOCK as u32 != 0)
     }
 
@@ -106,13 +99,7 @@ impl Scheme for SocketScheme {
         Ok(self.socket(number)?.ready(flags))
     }
 
-    fn call(
-        &self,
-        _cx: &Cx,
-        _number: usize,
-        _payload: Buffer,
-        _metadata: &[u64],
-    ) -> Result<usize> {
+    fn call(&self, _cx: &Cx, _number: usize, _payload: Buffer, _metadata: &[u64]) -> Result<usize> {
         // Writing answers and reading requests in one call came later.
         Err(Error::new(EOPNOTSUPP))
     }

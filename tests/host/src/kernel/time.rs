@@ -92,14 +92,7 @@ impl Scheme for TimeScheme {
         Ok(Opened::Local { number, positioned: false })
     }
 
-    fn read(
-        &self,
-        _cx: &Cx,
-        number: usize,
-        to: Buffer,
-        offset: u64,
-        _flags: u32,
-    ) -> Result<usize> {
+    fn read(&self, _cx: &Cx, number: usize, to: Buffer, offset: u64, _flags: u32) -> Result<usize> {
         no_position(offset)?;
         let clock = self.clock(number)?;
         let time = match clock.kind {

@@ -60,8 +60,7 @@ impl Calls {
 
     /// A tag for a caller that won't wait.
     pub(super) fn begin_orphan(&mut self) -> u32 {
-        let call =
-            Waiting { caller: None, files: Vec::new(), canceling: false, _leftover: None };
+        let call = Waiting { caller: None, files: Vec::new(), canceling: false, _leftover: None };
         self.insert(Call::Waiting(call))
     }
 

@@ -12,7 +12,7 @@ use syscall::flag::EventFlags;
 use syscall::schemev2::{Opcode, Sqe, SqeFlags};
 
 use self::calls::{Answer, Calls};
-use super::context::{Wakeup, Waiters};
+use super::context::{Waiters, Wakeup};
 use super::description::Description;
 use super::lend::Loan;
 use super::memory::Buffer;
@@ -54,11 +54,7 @@ impl UserScheme {
     /// ESRCH unless the thread that created the socket still lives.
     fn check_alive(&self) -> Result<()> {
         let process_lives = task(self.creator).is_some_and(|task| !task.is_dead());
-        if process_lives && self.life.strong_count() > 0 {
-            Ok(())
-        } else {
-            Err(Error::new(ESRCH))
-        }
+        if process_lives && self.life.strong_count() > 0 { Ok(()) } else { Err(Error::new(ESRCH)) }
     }
 
     /// Lends a caller's buffer. ESRCH if there is something to lend and nobody to lend it to.

@@ -60,14 +60,7 @@ impl UserScheme {
     }
 
     /// A path request that is answered by a word.
-    fn path(
-        &self,
-        cx: &Cx,
-        opcode: Opcode,
-        number: usize,
-        path: &str,
-        rest: &[u64],
-    ) -> Result<()> {
+    fn path(&self, cx: &Cx, opcode: Opcode, number: usize, path: &str, rest: &[u64]) -> Result<()> {
         let loan = self.lend_path(path)?;
         self.lending(cx, opcode, number, loan, rest)?.word().map(drop)
     }
@@ -124,14 +117,7 @@ impl Scheme for UserScheme {
         opened(self.lending(cx, Opcode::Dup, number, loan, &[])?)
     }
 
-    fn read(
-        &self,
-        cx: &Cx,
-        number: usize,
-        to: Buffer,
-        offset: u64,
-        flags: u32,
-    ) -> Result<usize> {
+    fn read(&self, cx: &Cx, number: usize, to: Buffer, offset: u64, flags: u32) -> Result<usize> {
         let loan = self.lend(cx, to)?;
         self.lending(cx, Opcode::Read, number, loan, &[offset, flags.into()])?.word()
     }
