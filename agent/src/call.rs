@@ -34,7 +34,7 @@ impl Origin {
     /// Nobody's: no chain, no meter.
     pub const fn root() -> Origin {
         Origin {
-            chain: Chain::EMPTY,
+            chain: Chain::empty(),
             counts: Counts {
                 messages: 0,
                 crossings: 0,
@@ -103,6 +103,12 @@ impl<'a, B: 'static> Call<'a, B> {
     /// afterwards. The errors are the target's.
     #[inline]
     pub fn run<P: Port<B> + ?Sized>(&mut self, port: &P, wait: &dyn Wait) -> Status {
+        self.record.restart();
+        self.run_on(port, wait)
+    }
+
+    #[inline]
+    fn run_on<P: Port<B> + ?Sized>(&mut self, port: &P, wait: &dyn Wait) -> Status {
         let mut late = Late::uninit();
         self.record.late = &raw mut late;
         let record = NonNull::from(&mut self.record);
@@ -122,13 +128,17 @@ impl<'a, B: 'static> Call<'a, B> {
         port: &P,
         wait: &dyn Wait,
     ) -> Status {
+        self.record.restart();
         self.record.chain = origin.chain;
         #[cfg(feature = "alloc")]
         core::mem::swap(&mut self.record.meter, &mut origin.meter);
-        let status = self.run(port, wait);
+        let layer = self.record.layer();
+        let status = self.run_on(port, wait);
+        // A reply that came late left the meter at the layer where it came from.
+        self.record.switch_layer(layer);
         #[cfg(feature = "alloc")]
         core::mem::swap(&mut self.record.meter, &mut origin.meter);
-        origin.counts += self.record.counts;
+        origin.counts += self.record.counts();
         status
     }
 
@@ -136,8 +146,8 @@ impl<'a, B: 'static> Call<'a, B> {
     pub fn reset(&mut self, body: B, data: Data<'a>) {
         self.record.body = body;
         self.record.data = Slot::new(data);
-        self.record.names = Names::NONE;
-        self.record.counts = Counts { messages: 1, ..Counts::default() };
+        self.record.names = Names::none();
+        self.record.clear_counts();
     }
 
     /// The body, with the reply's values once [`run`](Call::run) has returned.
@@ -152,7 +162,7 @@ impl<'a, B: 'static> Call<'a, B> {
 
     /// What the message cost, with those that it caused.
     pub fn counts(&self) -> Counts {
-        self.record.counts
+        self.record.counts()
     }
 }
 
@@ -171,8 +181,10 @@ impl Drop for NeverUnwind {
 #[cold]
 unsafe fn wait_for<B>(record: NonNull<Record<B>>, wait: &dyn Wait) -> Status {
     let guard = NeverUnwind;
+    // SAFETY: the caller still holds the record.
+    let late = unsafe { engine::late(record) };
     // SAFETY: the late part is this call's; its rest is not in use yet.
-    let rest: *mut MaybeUninit<Rest<B>> = unsafe { &raw mut (*engine::late(record)).rest };
+    let rest: *mut MaybeUninit<Rest<B>> = unsafe { &raw mut (*late).rest };
     // SAFETY: as above.
     unsafe { (*rest).write(Rest::new(Reply::Wait, Some(wait.waker()))) };
     // SAFETY: the caller's to hand over, now complete.
@@ -182,7 +194,7 @@ unsafe fn wait_for<B>(record: NonNull<Record<B>>, wait: &dyn Wait) -> Status {
     while !done.load(Ordering::Acquire) {
         if wait.park() == Woken::Interrupted {
             // SAFETY: not done, or no longer abortable; the record stays until done.
-            unsafe { engine::abort(record, 0) };
+            unsafe { engine::abort(record, late, 0) };
         }
     }
     // SAFETY: done is the last that anyone else does; the record is the caller's again.

@@ -163,12 +163,13 @@ fn within(at: usize, len: usize, room: usize) -> Result<(), Errno> {
 ///
 /// The part can be set to anything inside the whole, and to nothing outside it, so a saved part
 /// needs no trust.
+#[repr(C)] // with what begins as zero at the end, beside more of it
 pub(crate) struct Slot {
     base: *mut u8,
     whole: usize,
-    start: usize,
     len: usize,
     access: Access,
+    start: usize,
 }
 
 impl Slot {

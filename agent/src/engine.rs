@@ -16,7 +16,7 @@ use crate::{
     kept::Kept,
     port::{MessageId, Port},
     record::{Frame, Late, Meeting, Own, Record, Reply, Rest, Resume},
-    request::{Ended, Request},
+    request::{Ended, Entry, Request},
     status::{Errno, Status},
 };
 
@@ -56,6 +56,19 @@ pub(crate) unsafe fn meeting<'a, B>(record: Rec<B>) -> &'a spin::Mutex<Meeting<B
     unsafe { &rest(record).meeting }
 }
 
+/// The meeting, for those who do not hold the message: they keep away from the record's head,
+/// which its holder has exclusively.
+///
+/// # Safety
+/// The late part is alive for `'a`, and complete.
+pub(crate) unsafe fn meeting_in<'a, B>(late: *mut Late<B>) -> &'a spin::Mutex<Meeting<B>> {
+    // SAFETY: complete, and only shared references to `rest` are made.
+    unsafe {
+        let rest = &(*late).rest;
+        &rest.assume_init_ref().meeting
+    }
+}
+
 /// # Safety
 /// As [`rest`]; and the caller holds the message, or is the one who delivers it, and lets the
 /// reference go before anyone else does.
@@ -71,9 +84,9 @@ pub(crate) unsafe fn own<'a, B>(record: Rec<B>) -> &'a mut Own<B> {
 /// until the message is delivered.
 pub(crate) unsafe fn hand_over<B>(record: Rec<B>) {
     // SAFETY: held by the caller; `keep` has written `keeping`.
-    let keeper = unsafe { (*late(record)).keeping.assume_init() };
+    let (late, keeper) = unsafe { (late(record), (*late(record)).keeping.assume_init()) };
     // SAFETY: alive while pinned, and pinned from here to `unpin`.
-    let meeting = unsafe { meeting(record) };
+    let meeting = unsafe { meeting_in(late) };
     let (hop, aborted) = {
         let mut m = meeting.lock();
         (m.keeper, m.hop, m.pins) = (None, m.hop + 1, m.pins + 1);
@@ -85,7 +98,7 @@ pub(crate) unsafe fn hand_over<B>(record: Rec<B>) {
         kept.done(Errno::ECANCELED);
     } else {
         // SAFETY: the keeper lives until delivery, which waits for the pin.
-        unsafe { &*keeper }.take(kept);
+        unsafe { keeper.take(kept) };
     }
     let tell = {
         let mut m = meeting.lock();
@@ -97,21 +110,21 @@ pub(crate) unsafe fn hand_over<B>(record: Rec<B>) {
     };
     if tell {
         // SAFETY: as above.
-        unsafe { &*keeper }.abort(MessageId(record.as_ptr() as usize));
+        unsafe { keeper.abort(MessageId(record.as_ptr() as usize)) };
     }
     // SAFETY: pinned above.
-    unsafe { unpin(record) }
+    unsafe { unpin(record, late) }
 }
 
-/// Asks the keeper to abort the message, once.
+/// Asks the keeper to abort the message, once. Nothing happens where it has been replied, or
+/// sent again: `generation` names the send that is meant.
 ///
 /// # Safety
-/// The record is alive, its late part complete, and the message not sent again meanwhile.
-pub(crate) unsafe fn abort<B>(record: Rec<B>, generation: u32) {
-    // SAFETY: as the caller's.
-    let meeting = unsafe { meeting(record) };
+/// The record is alive, and `late` is its late part, complete.
+pub(crate) unsafe fn abort<B>(record: Rec<B>, late: *mut Late<B>, generation: u32) {
     let keeper = {
-        let mut m = meeting.lock();
+        // SAFETY: as the caller's.
+        let mut m = unsafe { meeting_in(late) }.lock();
         if m.replied || m.abort || m.generation != generation {
             return;
         }
@@ -122,17 +135,18 @@ pub(crate) unsafe fn abort<B>(record: Rec<B>, generation: u32) {
         keeper
     };
     // SAFETY: the keeper lives until delivery, which waits for the pin.
-    unsafe { &*keeper }.abort(MessageId(record.as_ptr() as usize));
+    unsafe { keeper.abort(MessageId(record.as_ptr() as usize)) };
     // SAFETY: pinned above.
-    unsafe { unpin(record) }
+    unsafe { unpin(record, late) }
 }
 
 /// # Safety
-/// The caller has pinned the record, and does not use it afterwards.
-unsafe fn unpin<B>(record: Rec<B>) {
+/// The caller has pinned the record, of which `late` is the late part, and does not use it
+/// afterwards.
+unsafe fn unpin<B>(record: Rec<B>, late: *mut Late<B>) {
     let deliver_now = {
         // SAFETY: pinned.
-        let mut m = unsafe { meeting(record) }.lock();
+        let mut m = unsafe { meeting_in(late) }.lock();
         m.pins -= 1;
         take_delivery(&mut m)
     };
@@ -212,7 +226,12 @@ pub(crate) unsafe fn tell_first<B>(record: Rec<B>, status: Status) -> Step {
     // SAFETY: held by the caller; what the frame points to lives until delivery.
     let ended = unsafe {
         (*record.as_ptr()).switch_layer(frame.layer);
-        (*frame.port).up(Request::new(record), status, frame.saved).ended
+        let (request, port) = (Request::new(record), &*frame.port);
+        match frame.catch {
+            None => port.up(request, status, frame.saved),
+            Some(catch) => request.enter_contained(&*catch, port, Entry::Up(status, frame.saved)),
+        }
+        .ended
     };
     match ended {
         Ended::Done(status) => Step::Done(status),
@@ -232,7 +251,7 @@ pub(crate) unsafe fn tell_first<B>(record: Rec<B>, status: Status) -> Step {
 unsafe fn bring_forward<B>(record: Rec<B>, waiting: usize) {
     // SAFETY: held by the caller; only written frames are moved.
     unsafe {
-        let frames = usize::from(record.as_ref().frames);
+        let frames = record.as_ref().frames as usize;
         (&mut (*late(record)).frames)[..frames].rotate_left(waiting);
     }
 }
@@ -245,12 +264,12 @@ unsafe fn pop_frame<B>(record: Rec<B>) -> (Frame<B>, usize) {
     // SAFETY: held by the caller; the first `frames` places are written.
     unsafe {
         let head = &mut *record.as_ptr();
-        let frames = &mut (&mut (*head.late).frames)[..usize::from(head.frames)];
+        let frames = &mut (&mut (*head.late).frames)[..head.frames as usize];
         let frame = frames[0].assume_init();
         frames.rotate_left(1);
         head.frames -= 1;
         head.depth -= 1;
-        (frame, usize::from(head.frames))
+        (frame, head.frames as usize)
     }
 }
 
@@ -322,7 +341,7 @@ pub(crate) unsafe fn resume<B>(record: Rec<B>, port: *const (dyn Port<B> + 'stat
 /// The caller holds the record; `port` lives until delivery.
 pub(crate) unsafe fn begin_at<B>(record: Rec<B>, port: *const (dyn Port<B> + 'static)) -> Step {
     // SAFETY: held by the caller, who waits here.
-    let waiting = usize::from(unsafe { record.as_ref() }.frames);
+    let waiting = unsafe { record.as_ref() }.frames as usize;
     // SAFETY: as the caller's.
     match unsafe { (*port).begin(Request::new(record)) }.ended {
         Ended::Done(status) => Step::Done(status),

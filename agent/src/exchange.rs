@@ -13,8 +13,9 @@ use crate::{
 pub(crate) mod sealed {
     use crate::record::Record;
 
-    /// Holds a record exclusively.
-    pub trait Holder<B: 'static> {
+    /// Holds a record exclusively. Private in earnest: a method of a public trait's public
+    /// supertrait can be called through a bound, and two records must not be swapped.
+    pub(crate) trait Holder<B: 'static> {
         fn record(&self) -> &Record<B>;
         fn record_mut(&mut self) -> &mut Record<B>;
     }
@@ -44,6 +45,15 @@ impl Part {
 ///
 /// Data and names stay where they are; none of these methods gives them away as values. Every
 /// touch of the bytes is counted as a look, and none happens that isn't asked for.
+///
+/// Two messages' contents can't be exchanged: what one caller lent would outlive its wait.
+///
+/// ```compile_fail,E0624
+/// fn swap<B: 'static, T: agent::Exchange<B>>(one: &mut T, other: &mut T) {
+///     core::mem::swap(one.record_mut(), other.record_mut());
+/// }
+/// ```
+#[allow(private_bounds)] // sealed
 pub trait Exchange<B: 'static>: sealed::Holder<B> {
     /// What is asked, and where the reply's values go.
     #[inline]
@@ -164,7 +174,7 @@ pub trait Exchange<B: 'static>: sealed::Holder<B> {
 
     /// The counts so far.
     fn counts(&self) -> Counts {
-        self.record().counts
+        self.record().counts()
     }
 
     /// What messages that this one causes inherit: the serializers that its chain holds, and
@@ -182,7 +192,7 @@ pub trait Exchange<B: 'static>: sealed::Holder<B> {
     /// Adds what the messages since [`origin`](Exchange::origin) cost.
     fn rejoin(&mut self, origin: Origin) {
         let record = self.record_mut();
-        record.counts += origin.counts;
+        record.add(origin.counts);
         #[cfg(feature = "alloc")]
         if origin.meter.is_some() {
             record.meter = origin.meter;
@@ -196,7 +206,7 @@ pub trait Exchange<B: 'static>: sealed::Holder<B> {
 
     /// True where the sender waits for the reply and does nothing else.
     fn waits(&self) -> bool {
-        self.record().waits
+        !self.record().sent
     }
 }
 

@@ -28,6 +28,14 @@ struct State<B: 'static> {
     bell: Option<Waker>,
 }
 
+/// What came of a message at a gate.
+enum Entered {
+    Inside,
+    Queued,
+    /// Closed to messages that have not begun.
+    Closed,
+}
+
 // SAFETY: queued records are held exclusively by the queue, which the lock protects, and may
 // change threads as `Kept` may.
 unsafe impl<B: Send> Send for State<B> {}
@@ -52,18 +60,22 @@ impl<B> Gate<B> {
         !core::mem::replace(&mut self.state.lock().busy, true)
     }
 
-    /// Queues a message, or lets it in: then it is the caller's to work on.
+    /// Lets a message in, then it is the caller's to work on; or queues it.
     ///
     /// # Safety
-    /// The caller holds the record; it gives it away where the answer is `false`.
-    unsafe fn enter_or_queue(&self, record: Rec<B>, resume: Resume<B>) -> bool {
-        let mut state = self.state.lock();
-        if !state.busy {
-            state.busy = true;
-            return true;
-        }
+    /// The caller holds the record; it gives it away where the answer is `Queued`.
+    unsafe fn enter(&self, record: Rec<B>, resume: Resume<B>) -> Entered {
+        let begins = matches!(resume, Resume::Begin(_));
         // SAFETY: held by the caller.
         unsafe { engine::own(record) }.resume = resume;
+        let mut state = self.state.lock();
+        if begins && !state.open {
+            return Entered::Closed;
+        }
+        if !state.busy {
+            state.busy = true;
+            return Entered::Inside;
+        }
         // SAFETY: given away to the queue.
         unsafe { state.push(record) };
         let bell = state.bell.take();
@@ -71,7 +83,7 @@ impl<B> Gate<B> {
         if let Some(bell) = bell {
             bell.wake();
         }
-        false
+        Entered::Queued
     }
 
     /// Begins a kept message at the port behind the gate, now or when it is its turn.
@@ -80,12 +92,14 @@ impl<B> Gate<B> {
     /// The caller holds the record and gives it away; `port` lives until its delivery.
     pub(crate) unsafe fn begin(&self, record: Rec<B>, port: *const (dyn Port<B> + 'static)) {
         // SAFETY: as the caller's.
-        if unsafe { self.enter_or_queue(record, Resume::Begin(port)) } {
+        match unsafe { self.enter(record, Resume::Begin(port)) } {
             // SAFETY: let in, so still held; the gate is too.
-            unsafe {
-                engine::own(record).resume = Resume::Begin(port);
-                self.work(record);
-            }
+            Entered::Inside => unsafe { self.work(record) },
+            Entered::Queued => {}
+            // SAFETY: still held.
+            Entered::Closed => unsafe {
+                engine::complete(record, Status::error(Errno::ENODEV));
+            },
         }
     }
 
@@ -130,9 +144,9 @@ impl<B> Gate<B> {
         step: impl FnOnce(Rec<B>) -> Step,
     ) -> Step {
         // SAFETY: held by the caller.
-        let chained = unsafe { record.as_mut() }.chain.push(self).is_ok();
+        unsafe { record.as_mut() }.chain.push(self);
         let step = step(record);
-        if chained && !matches!(step, Step::Queued) {
+        if !matches!(step, Step::Queued) {
             // SAFETY: still held.
             unsafe { record.as_mut() }.chain.pop();
         }
@@ -217,8 +231,8 @@ impl<B> Gate<B> {
 pub(crate) unsafe fn tell_through<B>(gate: *const Gate<B>, record: Rec<B>, status: Status) -> Step {
     // SAFETY: part of the port of a layer, which lives until delivery.
     let gate = unsafe { &*gate };
-    // SAFETY: held by the caller.
-    if !unsafe { gate.enter_or_queue(record, Resume::Up(status)) } {
+    // SAFETY: held by the caller. A completion is let in or queued, closed or not.
+    if !matches!(unsafe { gate.enter(record, Resume::Up(status)) }, Entered::Inside) {
         return Step::Queued;
     }
     // SAFETY: let in, so still held.

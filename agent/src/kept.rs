@@ -5,11 +5,10 @@ use core::{mem::ManuallyDrop, ptr::NonNull};
 #[cfg(feature = "alloc")]
 use alloc::sync::Arc;
 
-#[cfg(feature = "alloc")]
-use crate::port::Port;
 use crate::{
     engine,
     exchange::sealed,
+    port::Port,
     record::Record,
     status::{Errno, Status},
 };
@@ -33,6 +32,17 @@ impl<B> Kept<B> {
     /// The caller hands over exclusive use of a record whose late part is complete.
     pub(crate) unsafe fn new(record: NonNull<Record<B>>) -> Kept<B> {
         Kept { record }
+    }
+
+    /// True where `keeper` is what the message was kept with, or wraps it and no more, so that
+    /// it lives until the message is delivered.
+    pub(crate) fn is_with<K: Port<B>>(&self, keeper: &K) -> bool {
+        // SAFETY: held by this value, which came of a hand-over: `keeping` is written.
+        let keeping = unsafe { (*engine::late(self.record)).keeping.assume_init() }.port;
+        // SAFETY: a keeper lives until the message is delivered.
+        let size = unsafe { size_of_val(&*keeping) };
+        // Values of one place and one size, other than none, are the same or wrap each other.
+        size != 0 && size == size_of::<K>() && core::ptr::addr_eq(keeping, keeper)
     }
 
     pub(crate) fn into_record(self) -> NonNull<Record<B>> {

@@ -37,6 +37,8 @@ mod neighbour;
 mod port;
 mod record;
 mod request;
+#[cfg(feature = "scheme")]
+mod scheme;
 #[cfg(feature = "alloc")]
 mod send;
 mod serialized;
@@ -57,9 +59,11 @@ pub use exchange::{Exchange, Part};
 pub use kept::Kept;
 #[cfg(feature = "alloc")]
 pub use neighbour::Neighbour;
-pub use port::{MessageId, Port, Saved};
+pub use port::{Catch, MessageId, Port, Saved};
 pub use record::MAX_DEPTH;
 pub use request::{Outcome, Request};
+#[cfg(feature = "scheme")]
+pub use scheme::{MAX_DATA, SchemeAgent};
 #[cfg(feature = "alloc")]
 pub use send::{Message, Pending, ReplyPort, ReplyQueue, Ticket};
 pub use serialized::{QUEUE_LIMIT, Serialized, ThreadPort};

@@ -13,6 +13,13 @@ pub type Saved = [u64; 3];
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MessageId(pub(crate) usize);
 
+/// Enters a driver so that its panic ends there: what a host of drivers does, where the language
+/// has a way to.
+pub trait Catch: Send + Sync {
+    /// Calls `run`; false where that panicked. Must not unwind.
+    fn catch(&self, run: &mut dyn FnMut()) -> bool;
+}
+
 /// Takes messages of body `B`. The target decides: it completes a message in the sender's
 /// context, or keeps it; the sender's code is the same.
 ///

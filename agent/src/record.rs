@@ -14,8 +14,9 @@ use crate::{
     count::{Counts, LayerId},
     data::Slot,
     gate::Gate,
-    port::{Port, Saved},
-    status::{Errno, Status},
+    kept::Kept,
+    port::{Catch, MessageId, Port, Saved},
+    status::Status,
 };
 
 /// Layers that may stand on each other and be waiting for one message.
@@ -25,22 +26,24 @@ pub const MAX_DEPTH: usize = 8;
 #[cfg(feature = "alloc")]
 pub(crate) const MAX_HOLDS: usize = 8;
 
-#[allow(unreachable_pub)] // named by a sealed trait's methods; the module is private
-pub struct Record<B: 'static> {
+/// What begins as zero lies together, for a message costs little more than these stores.
+#[repr(C)]
+pub(crate) struct Record<B: 'static> {
     pub(crate) body: B,
+    pub(crate) late: *mut Late<B>,
     pub(crate) data: Slot,
-    pub(crate) counts: Counts,
-    pub(crate) names: Names,
-    /// Frames written.
-    pub(crate) frames: u8,
-    /// Frames written, and room for those of the layers that are passing the message down.
-    pub(crate) depth: u8,
-    /// The sender waits, so queueing behind what its own chain holds would wait for ever.
-    pub(crate) waits: bool,
-    pub(crate) chain: Chain,
+    /// But for the message itself.
+    extra: Counts,
     #[cfg(feature = "alloc")]
     pub(crate) meter: Option<Box<Meter>>,
-    pub(crate) late: *mut Late<B>,
+    /// Frames written.
+    pub(crate) frames: u32,
+    /// Frames written, and room for those of the layers that are passing the message down.
+    pub(crate) depth: u32,
+    pub(crate) chain: Chain,
+    pub(crate) names: Names,
+    /// The sender does not wait, so the message may queue behind what its own chain holds.
+    pub(crate) sent: bool,
 }
 
 impl<B> Record<B> {
@@ -48,22 +51,47 @@ impl<B> Record<B> {
     pub(crate) fn new(body: B, data: Slot, late: *mut Late<B>) -> Record<B> {
         Record {
             body,
+            late,
             data,
-            counts: Counts { messages: 1, ..Counts::default() },
-            names: Names::NONE,
-            frames: 0,
-            depth: 0,
-            waits: true,
-            chain: Chain::EMPTY,
+            extra: Counts::default(),
             #[cfg(feature = "alloc")]
             meter: None,
-            late,
+            frames: 0,
+            depth: 0,
+            chain: Chain::empty(),
+            names: Names::none(),
+            sent: false,
         }
+    }
+
+    /// Forgets the last way down: a target that unwound may have left some of it.
+    #[inline]
+    pub(crate) fn restart(&mut self) {
+        (self.frames, self.depth) = (0, 0);
+        self.chain.clear();
+    }
+
+    /// The counts so far, the message among them.
+    #[inline]
+    pub(crate) fn counts(&self) -> Counts {
+        let mut counts = self.extra;
+        counts.messages = counts.messages.wrapping_add(1);
+        counts
+    }
+
+    /// Counts from the message itself on.
+    pub(crate) fn clear_counts(&mut self) {
+        self.extra = Counts::default();
+    }
+
+    /// Adds counts that the meter has had.
+    pub(crate) fn add(&mut self, counts: Counts) {
+        self.extra += counts;
     }
 
     #[inline]
     pub(crate) fn count(&mut self, counts: Counts) {
-        self.counts += counts;
+        self.extra += counts;
         #[cfg(feature = "alloc")]
         if let Some(meter) = &mut self.meter {
             meter.count(counts);
@@ -97,7 +125,11 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    pub(crate) const NONE: Names = Names { at: [MaybeUninit::uninit(); 2], count: 0 };
+    /// Not a constant: one would be copied, padding and all.
+    #[inline]
+    pub(crate) const fn none() -> Names {
+        Names { at: [const { MaybeUninit::uninit() }; 2], count: 0 }
+    }
 
     pub(crate) fn push(&mut self, name: &[u8]) {
         assert!(self.count < 2, "a message carries two names at most");
@@ -118,16 +150,25 @@ impl Names {
 
 /// The serializers that a message's own chain of calls holds, outermost first.
 #[derive(Clone, Copy)]
+#[repr(C)]
 pub(crate) struct Chain {
-    at: [MaybeUninit<*const ()>; MAX_DEPTH],
-    len: u8,
+    len: u32,
     /// Those before this index are held by the messages that caused this one.
-    inherited: u8,
+    inherited: u32,
+    at: [MaybeUninit<*const ()>; MAX_DEPTH],
 }
 
 impl Chain {
-    pub(crate) const EMPTY: Chain =
-        Chain { at: [MaybeUninit::uninit(); MAX_DEPTH], len: 0, inherited: 0 };
+    /// Not a constant: one would be copied, unused places and all.
+    #[inline]
+    pub(crate) const fn empty() -> Chain {
+        Chain { at: [const { MaybeUninit::uninit() }; MAX_DEPTH], len: 0, inherited: 0 }
+    }
+
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        (self.len, self.inherited) = (0, 0);
+    }
 
     /// The same, for a message that is caused by this one.
     pub(crate) fn inherit(mut self) -> Chain {
@@ -138,25 +179,38 @@ impl Chain {
     pub(crate) fn contains<T>(&self, gate: *const T) -> bool {
         // SAFETY: the first `len` places are written, by `push`.
         let held = |place: &MaybeUninit<*const ()>| unsafe { place.assume_init() };
-        self.at[..usize::from(self.len)].iter().any(|place| held(place) == gate.cast())
+        self.at[..self.len as usize].iter().any(|place| held(place) == gate.cast())
     }
 
     /// The innermost serializer that this very message went through.
     pub(crate) fn last_own<B>(&self) -> Option<*const Gate<B>> {
         let last = self.len.checked_sub(1).filter(|last| *last >= self.inherited)?;
         // SAFETY: written, by `push`; and one's own entries are gates of this body.
-        Some(unsafe { self.at[usize::from(last)].assume_init() }.cast())
+        Some(unsafe { self.at[last as usize].assume_init() }.cast())
     }
 
-    pub(crate) fn push<B>(&mut self, gate: *const Gate<B>) -> Result<(), Errno> {
-        let place = self.at.get_mut(usize::from(self.len)).ok_or(Errno::ELOOP)?;
-        place.write(gate.cast());
+    /// There is room: a port with a gate looks ([`is_full`](Chain::is_full)) before it takes a
+    /// message, and a message that it queued comes back with no more than it had then.
+    pub(crate) fn push<B>(&mut self, gate: *const Gate<B>) {
+        self.at[self.len as usize].write(gate.cast());
         self.len += 1;
-        Ok(())
     }
 
     pub(crate) fn pop(&mut self) {
         self.len -= 1;
+    }
+
+    /// How many serializers are held, to return to with [`truncate`](Chain::truncate).
+    pub(crate) fn len(&self) -> u32 {
+        self.len
+    }
+
+    pub(crate) fn truncate(&mut self, len: u32) {
+        self.len = self.len.min(len);
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.len as usize == MAX_DEPTH
     }
 }
 
@@ -166,6 +220,49 @@ pub(crate) struct Frame<B: 'static> {
     pub(crate) saved: Saved,
     pub(crate) gate: Option<*const Gate<B>>,
     pub(crate) layer: LayerId,
+    pub(crate) catch: Option<*const (dyn Catch + 'static)>,
+}
+
+/// Who keeps a message, and under what it is entered.
+pub(crate) struct Keeper<B: 'static> {
+    pub(crate) port: *const (dyn Port<B> + 'static),
+    pub(crate) catch: Option<*const (dyn Catch + 'static)>,
+}
+
+impl<B> Clone for Keeper<B> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<B> Copy for Keeper<B> {}
+
+impl<B> Keeper<B> {
+    /// # Safety
+    /// The keeper is alive until this returns.
+    pub(crate) unsafe fn take(self, kept: Kept<B>) {
+        // SAFETY: as the caller's.
+        unsafe { self.enter(kept, |port, kept| port.take(kept)) }
+    }
+
+    /// # Safety
+    /// The keeper is alive until this returns.
+    pub(crate) unsafe fn abort(self, id: MessageId) {
+        // SAFETY: as the caller's.
+        unsafe { self.enter(id, |port, id| port.abort(id)) }
+    }
+
+    /// # Safety
+    /// The keeper is alive until this returns.
+    unsafe fn enter<T>(self, with: T, entry: impl Fn(&dyn Port<B>, T)) {
+        // SAFETY: as the caller's.
+        let port = unsafe { &*self.port };
+        let Some(catch) = self.catch else { return entry(port, with) };
+        let mut with = Some(with);
+        // SAFETY: lives as long as the keeper that it contains.
+        unsafe { &*catch }
+            .catch(&mut || with.take().into_iter().for_each(|with| entry(port, with)));
+    }
 }
 
 impl<B> Clone for Frame<B> {
@@ -179,7 +276,7 @@ impl<B> Copy for Frame<B> {}
 /// The part of a record that only a kept message needs.
 pub(crate) struct Late<B: 'static> {
     /// Who asked to keep the message; written before anything else here.
-    pub(crate) keeping: MaybeUninit<*const (dyn Port<B> + 'static)>,
+    pub(crate) keeping: MaybeUninit<Keeper<B>>,
     /// The first `Record::frames` are written; the one nearest to the keeper comes first.
     pub(crate) frames: [MaybeUninit<Frame<B>>; MAX_DEPTH],
     pub(crate) rest: MaybeUninit<Rest<B>>,
@@ -208,7 +305,7 @@ pub(crate) struct Rest<B: 'static> {
 /// Protected by the lock.
 pub(crate) struct Meeting<B: 'static> {
     /// Who can be asked to abort; `None` while the message is on its way.
-    pub(crate) keeper: Option<*const (dyn Port<B> + 'static)>,
+    pub(crate) keeper: Option<Keeper<B>>,
     /// Counts the message's moves, so that a late comer knows that it moved on.
     pub(crate) hop: u32,
     /// Parties that still use keeper and record; the last of them delivers a reply.

@@ -3,9 +3,10 @@
 use core::{marker::PhantomData, ptr::NonNull};
 
 use crate::{
+    count::LayerId,
     exchange::sealed,
-    port::{Port, Saved},
-    record::{Frame, MAX_DEPTH, Record},
+    port::{Catch, Port, Saved},
+    record::{Frame, Keeper, MAX_DEPTH, Record},
     status::{Errno, Status},
 };
 
@@ -28,6 +29,41 @@ pub struct Request<'s, B: 'static> {
 pub struct Outcome<'s, B: 'static> {
     pub(crate) ended: Ended<B>,
     brand: Invariant<'s>,
+}
+
+/// How a contained port is entered.
+pub(crate) enum Entry {
+    Begin,
+    Up(Status, Saved),
+}
+
+/// What a port that panics may have changed in a record.
+struct Before {
+    part: (usize, usize),
+    frames: u32,
+    depth: u32,
+    chain: u32,
+    layer: LayerId,
+}
+
+impl Before {
+    fn of<B>(record: &Record<B>) -> Before {
+        Before {
+            part: record.data.part(),
+            frames: record.frames,
+            depth: record.depth,
+            chain: record.chain.len(),
+            layer: record.layer(),
+        }
+    }
+
+    fn restore<B>(self, record: &mut Record<B>) {
+        (record.frames, record.depth) = (self.frames, self.depth);
+        record.chain.truncate(self.chain);
+        record.switch_layer(self.layer);
+        // The part was one of this very data, and so it is still.
+        let _ = record.data.restore(self.part);
+    }
 }
 
 pub(crate) enum Ended<B: 'static> {
@@ -59,7 +95,7 @@ impl<'s, B> Request<'s, B> {
         // `'s` lasts until the message is delivered, so the keeper outlives every use.
         unsafe {
             let keeper: *const (dyn Port<B> + 'static) = core::mem::transmute(keeper);
-            (*self.record.as_ref().late).keeping.write(keeper);
+            (*self.record.as_ref().late).keeping.write(Keeper { port: keeper, catch: None });
         }
         Outcome { ended: Ended::Kept(self.record), brand: PhantomData }
     }
@@ -80,7 +116,7 @@ impl<'s, B> Request<'s, B> {
         P: Port<B> + ?Sized,
     {
         let head = self.head();
-        if usize::from(head.depth) == MAX_DEPTH {
+        if head.depth as usize == MAX_DEPTH {
             return self.done(Errno::ELOOP);
         }
         head.depth += 1;
@@ -99,7 +135,7 @@ impl<'s, B> Request<'s, B> {
                 let port: *const (dyn Port<B> + 'static) = unsafe { core::mem::transmute(port) };
                 // SAFETY: not handed over yet, so the record is still this chain's.
                 let mut request = unsafe { Request::new(record) };
-                request.push(Frame { port, saved, gate, layer: row });
+                request.push(Frame { port, saved, gate, layer: row, catch: None });
                 Outcome { ended: Ended::Kept(record), brand: PhantomData }
             }
         }
@@ -139,41 +175,71 @@ impl<'s, B> Request<'s, B> {
     /// was checked on the way down.
     fn push(&mut self, frame: Frame<B>) {
         let head = self.head();
-        let place = usize::from(head.frames);
+        let place = head.frames as usize;
         head.frames += 1;
         // SAFETY: `late` points to the record's late part for as long as the record lives.
         unsafe { (&mut (*head.late).frames)[place].write(frame) };
     }
 
-    /// Runs `begin` under `catch`, which calls its argument and answers whether that returned.
-    /// A begin that did not return (it panicked) leaves the message completed with `EIO`, as it
-    /// was before. Hosts use it to contain a driver.
-    pub fn contain(
+    /// Begins the message at `port`, contained: where that panics, the message is completed with
+    /// `EIO`, as it was before. Whatever of it happens at `port` later, in a context that is not
+    /// this one, is contained in the same way: completions, [`Port::take`], [`Port::abort`].
+    #[inline]
+    pub fn contain<P: Port<B> + ?Sized>(self, catch: &'s dyn Catch, port: &'s P) -> Outcome<'s, B> {
+        self.enter_contained(catch, port, Entry::Begin)
+    }
+
+    /// The port is entered as every port is, for a lifetime that it can't name: a closure could
+    /// hide the request and go on using it.
+    pub(crate) fn enter_contained<P: Port<B> + ?Sized>(
         mut self,
-        begin: impl FnOnce(Request<'s, B>) -> Outcome<'s, B>,
-        catch: impl FnOnce(&mut dyn FnMut()) -> bool,
+        catch: &'s dyn Catch,
+        port: &'s P,
+        entry: Entry,
     ) -> Outcome<'s, B> {
-        let head = self.head();
-        let (part, frames, depth) = (head.data.part(), head.frames, head.depth);
-        let chain = head.chain;
+        let before = Before::of(self.head());
         let record = self.record;
-        let (mut begin, mut request, mut outcome) = (Some(begin), Some(self), None);
-        let returned = catch(&mut || {
-            if let (Some(begin), Some(request)) = (begin.take(), request.take()) {
-                outcome = Some(begin(request));
-            }
+        let (mut request, mut outcome) = (Some(self), None);
+        let returned = catch.catch(&mut || {
+            outcome = request.take().map(|request| match entry {
+                Entry::Begin => port.begin(request),
+                Entry::Up(status, saved) => port.up(request, status, saved),
+            });
         });
-        if let (true, Some(outcome)) = (returned, outcome) {
-            return outcome;
-        }
-        // SAFETY: `begin` unwound or never ran, so the request that it was given is gone and no
-        // outcome came of it: nobody else holds the record. A message kept below was not handed
-        // over yet.
+        // SAFETY: where there is no outcome, the port unwound or was never entered, and the
+        // request that it was given is gone; an outcome is not handed over yet. So the record
+        // is this chain's.
         let mut request = unsafe { Request::new(record) };
-        let head = request.head();
-        (head.frames, head.depth, head.chain) = (frames, depth, chain);
-        let _ = head.data.restore(part);
-        request.done(Errno::EIO)
+        match outcome {
+            Some(outcome) if returned => {
+                if let Ended::Kept(_) = outcome.ended {
+                    request.contain_late(before.frames, catch);
+                }
+                outcome
+            }
+            _ => {
+                before.restore(request.head());
+                request.done(Errno::EIO)
+            }
+        }
+    }
+
+    /// The message was kept: its keeper and the frames after the first `frames` are entered
+    /// under `catch`, but those that have one of their own.
+    fn contain_late(&mut self, frames: u32, catch: &'s dyn Catch) {
+        let catch: *const (dyn Catch + 's) = catch;
+        // SAFETY: only the bound is changed; see `keep`.
+        let catch: *const (dyn Catch + 'static) = unsafe { core::mem::transmute(catch) };
+        let head = self.head();
+        // SAFETY: kept and not handed over, so `keeping` and the first `head.frames` frames are
+        // written, and nobody else has the late part.
+        unsafe {
+            let late = &mut *head.late;
+            late.keeping.assume_init_mut().catch.get_or_insert(catch);
+            for frame in &mut late.frames[frames as usize..head.frames as usize] {
+                frame.assume_init_mut().catch.get_or_insert(catch);
+            }
+        }
     }
 
     #[inline]

@@ -6,6 +6,7 @@ use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
 use core::{
     cell::UnsafeCell,
     future::Future,
+    marker::PhantomData,
     pin::Pin,
     ptr::NonNull,
     task::{Context, Poll, Waker},
@@ -16,7 +17,7 @@ use crate::{
     data::{Bytes, Data, Slot},
     engine,
     port::Port,
-    record::{Chain, Late, Names, Record, Reply, Rest},
+    record::{Late, Meeting, Names, Record, Reply, Rest},
     request::{Ended, Request},
     status::Status,
 };
@@ -52,6 +53,15 @@ unsafe impl<B: Send> Sync for Heap<B> {}
 /// A message of one's own: not sent, or back again. What it carries is owned.
 pub struct Message<B: 'static> {
     heap: Arc<Heap<B>>,
+    /// `&Message` gives `&B`: shared among threads only where a `B` may be.
+    body: PhantomData<B>,
+}
+
+impl<B: 'static> Message<B> {
+    /// The value of a message that is not in flight.
+    fn back(heap: Arc<Heap<B>>) -> Message<B> {
+        Message { heap, body: PhantomData }
+    }
 }
 
 impl<B: Send + 'static> Message<B> {
@@ -66,12 +76,18 @@ impl<B: Send + 'static> Message<B> {
             late: UnsafeCell::new(Late::uninit()),
             owned: UnsafeCell::new(Owned::default()),
         });
+        let late = heap.late.get();
         // SAFETY: nobody else has the allocation yet.
-        let (record, late) = unsafe { (&mut *heap.record.get(), &mut *heap.late.get()) };
-        late.rest.write(Rest::new(Reply::Wait, None));
+        let (record, rest) = unsafe { (&mut *heap.record.get(), &mut (*late).rest) };
+        rest.write(Rest::new(Reply::Wait, None));
         record.late = late;
-        record.waits = false;
-        Message { heap }
+        record.sent = true;
+        Message::back(heap)
+    }
+
+    fn meeting(&self) -> &spin::Mutex<Meeting<B>> {
+        // SAFETY: written by `new`, alive as long as the allocation.
+        unsafe { engine::meeting_in(self.heap.late.get()) }
     }
 
     fn record(&self) -> &Record<B> {
@@ -132,7 +148,7 @@ impl<B: Send + 'static> Message<B> {
 
     /// What the message cost, with those that it caused.
     pub fn counts(&self) -> Counts {
-        self.record().counts
+        self.record().counts()
     }
 
     /// How the message ended, the last time that it came back.
@@ -143,8 +159,7 @@ impl<B: Send + 'static> Message<B> {
 
     /// A handle that can ask for the abort of the next send.
     pub fn ticket(&self) -> Ticket<B> {
-        // SAFETY: the late part is complete and lives in the allocation.
-        let generation = unsafe { engine::meeting(self.raw()) }.lock().generation + 1;
+        let generation = self.meeting().lock().generation.wrapping_add(1);
         Ticket { heap: Arc::clone(&self.heap), generation }
     }
 
@@ -188,21 +203,20 @@ impl<B: Send + 'static> Message<B> {
     fn prepare(&mut self, reply: Reply<B>) {
         let (data, names) = {
             let owned = self.owned_mut();
-            let mut names = Names::NONE;
+            let mut names = Names::none();
             owned.names.iter().for_each(|name| names.push(name));
             (owned.data.slot(), names)
         };
         let record = self.record_mut();
         (record.data, record.names) = (data, names);
-        (record.frames, record.depth, record.chain) = (0, 0, Chain::EMPTY);
-        record.counts = Counts { messages: 1, ..Counts::default() };
+        record.restart();
+        record.clear_counts();
         // SAFETY: not in flight, so this value is the holder.
         unsafe { engine::own(self.raw()) }.reply = reply;
-        // SAFETY: the late part is complete and lives in the allocation.
-        let mut m = unsafe { engine::meeting(self.raw()) }.lock();
+        let mut m = self.meeting().lock();
         (m.replied, m.delivered, m.back) = (false, false, false);
         (m.abort, m.keeper) = (false, None);
-        m.generation += 1;
+        m.generation = m.generation.wrapping_add(1);
     }
 }
 
@@ -218,18 +232,20 @@ impl<B> Drop for Heap<B> {
 /// # Safety
 /// The record is one of `send`'s; the caller is the one who delivers, and does not use it
 /// afterwards.
-pub(crate) unsafe fn deliver<B>(record: NonNull<Record<B>>, reply: Reply<B>) {
+pub(crate) unsafe fn deliver<B>(mut record: NonNull<Record<B>>, reply: Reply<B>) {
+    // SAFETY: nobody else holds the message any more.
+    unsafe { record.as_mut() }.switch_layer(0);
     // What kept the ports alive goes last: they may be what is running here.
     // SAFETY: nobody else holds the message any more.
     let holds = core::mem::take(&mut unsafe { engine::own(record) }.holds);
     // SAFETY: `start` forgot this very count.
     let heap = unsafe { Arc::from_raw(record.as_ptr().cast::<Heap<B>>().cast_const()) };
     match reply {
-        Reply::Port(port) => port.reply(Message { heap }),
+        Reply::Port(port) => port.reply(Message::back(heap)),
         Reply::Future | Reply::Wait => {
             let waker = {
                 // SAFETY: complete; the count keeps it alive.
-                let mut m = unsafe { engine::meeting(record) }.lock();
+                let mut m = unsafe { engine::meeting_in(heap.late.get()) }.lock();
                 m.back = true;
                 m.waker.take()
             };
@@ -252,13 +268,9 @@ impl<B: Send + 'static> Ticket<B> {
     /// Asks for the abort, once; the message still comes back, cancelled or completed. Nothing
     /// happens where it is back already, or has been sent again since.
     pub fn abort(&self) {
-        // SAFETY: the record lives in the allocation, its late part is complete, and the
-        // generation tells a later send.
-        unsafe { engine::abort(self.raw(), self.generation) }
-    }
-
-    fn raw(&self) -> NonNull<Record<B>> {
-        NonNull::from(&*self.heap).cast()
+        let record = NonNull::from(&*self.heap).cast();
+        // SAFETY: record and late part live in the allocation, the latter complete.
+        unsafe { engine::abort(record, self.heap.late.get(), self.generation) }
     }
 }
 
@@ -278,18 +290,17 @@ impl<B: Send + 'static> Pending<B> {
 
     /// The message, if it is back; else `waker` will be woken.
     fn poll_message(&mut self, waker: &Waker) -> Option<Message<B>> {
-        let ticket = self.ticket.as_ref()?;
-        {
+        let heap = &self.ticket.as_ref()?.heap;
+        let mut waker = Some(waker.clone());
+        let back = {
             // SAFETY: the late part is complete and lives in the allocation.
-            let mut m = unsafe { engine::meeting(ticket.raw()) }.lock();
-            if !m.back {
-                m.waker = Some(waker.clone());
-                return None;
-            }
-        }
-        let heap = self.ticket.take()?.heap;
+            let mut m = unsafe { engine::meeting_in(heap.late.get()) }.lock();
+            // The one before is dropped outside the lock: that may run anything.
+            core::mem::swap(&mut m.waker, &mut waker);
+            m.back
+        };
         // Whoever delivered may still be letting go of its count.
-        Some(Message { heap })
+        if back { self.ticket.take().map(|ticket| Message::back(ticket.heap)) } else { None }
     }
 }
 
@@ -333,7 +344,7 @@ impl<B: Send + 'static> ReplyQueue<B> {
         self.state.lock().messages.pop_front()
     }
 
-    /// Waits for the next message.
+    /// Waits for the next message. For one thread at a time: a reply wakes the last to wait.
     pub fn wait(&self, wait: &dyn crate::Wait) -> Message<B> {
         loop {
             {

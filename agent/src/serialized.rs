@@ -18,7 +18,9 @@ pub const QUEUE_LIMIT: usize = 1024;
 /// the same way.
 ///
 /// Answers of its own: `EDEADLK` to a `call` whose own chain is inside already; `EAGAIN` where
-/// the queue is full. The driver's `take` and `abort` are not entries in this sense: they may
+/// the queue is full; `ELOOP` where the chain holds too many serializers; `EINVAL` to a message
+/// handed to [`take`](Port::take) that was not kept with this port. A driver that panics inside
+/// never leaves: contain it inside ([`Request::contain`]). The driver's `take` and `abort` are not entries in this sense: they may
 /// run while a message is inside, and touch only what the driver kept.
 pub struct Serialized<B: 'static, P: Port<B>> {
     gate: Gate<B>,
@@ -49,25 +51,28 @@ impl<B: Send + 'static, P: Port<B> + 'static> Port<B> for Serialized<B, P> {
         if request.waits() && request.record().chain.contains(&raw const self.gate) {
             return request.done(Errno::EDEADLK);
         }
+        if request.record().chain.is_full() {
+            return request.done(Errno::ELOOP);
+        }
         if !self.gate.try_enter() {
             if self.gate.waiting() >= self.limit {
                 return request.done(Errno::EAGAIN);
             }
             return request.keep(self);
         }
-        if let Err(errno) = request.record_mut().chain.push(&raw const self.gate) {
-            self.gate.leave();
-            return request.done(errno);
-        }
+        request.record_mut().chain.push(&raw const self.gate);
         let outcome = request.through(&self.port, |record| record.chain.pop());
         self.gate.leave();
         outcome
     }
 
     fn take(&self, kept: Kept<B>) {
+        if !kept.is_with(self) {
+            return kept.done(Errno::EINVAL);
+        }
         let port: *const dyn Port<B> = &raw const self.port;
-        // SAFETY: the message is this port's, and given away; as its keeper this port, and so
-        // the one inside, lives until delivery.
+        // SAFETY: given away; as the message's keeper this port, and so the one inside, lives
+        // until delivery.
         unsafe { self.gate.begin(kept.into_record(), port) }
     }
 
@@ -80,7 +85,7 @@ impl<B: Send + 'static, P: Port<B> + 'static> Port<B> for Serialized<B, P> {
 ///
 /// The thread belongs to the placement, which calls [`run`](ThreadPort::run) on it. Answers of
 /// its own: `EDEADLK` to a `call` that comes from the thread's own message, `EAGAIN` where the
-/// queue is full, `ENODEV` once the port is closed.
+/// queue is full, `ENODEV` once the port is closed, and those of [`Serialized`].
 pub struct ThreadPort<B: 'static, P: Port<B>> {
     gate: Gate<B>,
     limit: usize,
@@ -127,6 +132,9 @@ impl<B: Send + 'static, P: Port<B> + 'static> Port<B> for ThreadPort<B, P> {
         if request.waits() && request.record().chain.contains(&raw const self.gate) {
             return request.done(Errno::EDEADLK);
         }
+        if request.record().chain.is_full() {
+            return request.done(Errno::ELOOP);
+        }
         if self.gate.waiting() >= self.limit {
             return request.done(Errno::EAGAIN);
         }
@@ -134,10 +142,10 @@ impl<B: Send + 'static, P: Port<B> + 'static> Port<B> for ThreadPort<B, P> {
     }
 
     fn take(&self, kept: Kept<B>) {
-        let port: *const dyn Port<B> = &raw const self.port;
-        if !self.gate.is_open() {
-            return kept.done(Errno::ENODEV);
+        if !kept.is_with(self) {
+            return kept.done(Errno::EINVAL);
         }
+        let port: *const dyn Port<B> = &raw const self.port;
         // SAFETY: as in `Serialized::take`.
         unsafe { self.gate.begin(kept.into_record(), port) }
     }

@@ -152,13 +152,16 @@ pub struct SetAttr {
 
 impl SetAttr {
     /// Changes `attr` in the name of `cred`, and sets its ctime. `EPERM`, with nothing changed,
-    /// where that is not `cred`'s to do.
+    /// where that is not `cred`'s to do; `EINVAL` for a time that is none.
     pub fn apply(&self, attr: &mut Attr, cred: Cred, now: Time) -> Result<(), Errno> {
         attr.owned_by(cred)?;
         let new_owner = self.uid.is_some_and(|uid| uid != attr.uid);
         let new_group = self.gid.is_some_and(|gid| gid != attr.gid && gid != cred.gid);
         if cred.uid != 0 && (new_owner || new_group) {
             return Err(Errno::EPERM);
+        }
+        if [self.atime, self.mtime].iter().flatten().any(|time| time.nsec >= 1_000_000_000) {
+            return Err(Errno::EINVAL);
         }
         if let Some(mode) = self.mode {
             attr.mode = mode & 0o7777;

@@ -30,6 +30,16 @@ const fn kind_code(kind: FileKind) -> u8 {
 }
 
 impl Dirent<'_> {
+    /// The entry as it lies in a sink. `ENAMETOOLONG` for a name past [`MAX_NAME`].
+    pub fn to_bytes(&self) -> Result<Vec<u8>, Errno> {
+        if self.name.len() > MAX_NAME {
+            return Err(Errno::ENAMETOOLONG);
+        }
+        let mut bytes = alloc::vec![0; HEADER + self.name.len() + 1];
+        self.encode(&mut bytes);
+        Ok(bytes)
+    }
+
     fn encode(&self, out: &mut [u8]) -> usize {
         let len = HEADER + self.name.len() + 1;
         out[..8].copy_from_slice(&self.inode.to_ne_bytes());

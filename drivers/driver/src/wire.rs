@@ -325,7 +325,7 @@ fn pack_attr(attr: &Attr, words: &mut [u64]) {
 
 fn unpack_attr(words: &[u64]) -> Result<Attr, Errno> {
     let mode = words[1] as u16;
-    let time = |at: usize| {
+    let time = |at: usize| -> Result<Time, Errno> {
         let nsec = u32::try_from(words[at + 1]).ok().filter(|nsec| *nsec < 1_000_000_000);
         Ok(Time { sec: words[at], nsec: nsec.ok_or(Errno::EPROTO)? })
     };

@@ -1,1 +1,34 @@
 //! The scheme daemon that hosts stacks of drivers.
+//!
+//! `portd` reads a description (see the `stack` crate), makes its drivers, serves them as a
+//! directory of the scheme `port`, tells init that it is ready and gives its namespace up. Which
+//! drivers there are is said in [`kinds`], and nowhere else.
+
+mod cli;
+mod error;
+mod kinds;
+
+pub use cli::main;
+pub use error::Error;
+pub use kinds::kinds;
+
+use service::{Host, Service};
+use stack::{Plan, Stack};
+
+/// Checks a description.
+pub fn plan(text: &str) -> Result<Plan, Error> {
+    Ok(stack::parse(text, &kinds())?)
+}
+
+/// Makes the drivers of a plan in this process.
+pub fn build(plan: &Plan) -> Result<Stack, Error> {
+    Ok(plan.build(&Host)?)
+}
+
+/// Makes the drivers of a description and a scheme called `name` that serves them; it is not
+/// known to anybody before [`Service::publish`].
+pub fn serve(name: &str, text: &str) -> Result<Service, Error> {
+    let plan = plan(text)?;
+    let stack = build(&plan)?;
+    Ok(Service::directory(name, &stack, plan.draw())?)
+}

@@ -1,1 +1,50 @@
-//! Serves any driver as a scheme, and makes a file of the system a block port.
+//! Serves any driver as a scheme.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), service::Failure> {
+//! # let driver: std::sync::Arc<dyn driver::Driver> = unreachable!();
+//! let service = service::Service::single("disk", driver)?;
+//! service.publish()?;
+//! service.run()
+//! # }
+//! ```
+//!
+//! Standard file operations on the scheme's handles, and messages sent with `SYS_CALL`, become
+//! messages to the driver; the driver knows nothing of it. A driver that blocks is put behind a
+//! thread of its own, and its answers go out late: the thread that reads the scheme socket never
+//! waits for anything below.
+//!
+//! | module | job |
+//! | --- | --- |
+//! | `socket` | the scheme protocol: requests in, answers out; the only unsafe code here |
+//! | `serve` | the loop, and who works on a request |
+//! | `handle`, `mount` | what handles and names stand for |
+//! | `open`, `ops`, `calls` | opens, standard operations, messages |
+//! | `place` | what a host puts around drivers: panic containment, serializers, threads |
+//! | `file` | the agent that makes a file or device of the system a block port |
+//! | `remote` | the agent to a port of another process, as a driver |
+#![warn(clippy::disallowed_methods)]
+
+mod calls;
+mod file;
+mod handle;
+mod init;
+mod mount;
+mod open;
+mod ops;
+mod place;
+mod remote;
+mod serve;
+mod socket;
+mod stats;
+mod wait;
+mod worker;
+
+pub use file::KIND as FILE;
+pub use init::{Failure, enter_null_namespace};
+pub use mount::Mount;
+pub use place::{Host, clock, now};
+pub use remote::Remote;
+pub use serve::Service;
+pub use stats::{RowReport, StatsReport};
+pub use wait::{PARK, Park};

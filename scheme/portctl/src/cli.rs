@@ -1,0 +1,106 @@
+//! The command line.
+
+use std::{ffi::OsString, io::Write, path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use crate::{copy, error::Error, figures, list};
+
+/// Looks at ports and moves data through them.
+#[derive(Parser)]
+#[command(name = "portctl", version)]
+struct Options {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// List a directory; without a path, the drivers that portd serves.
+    Ls {
+        /// What to list.
+        #[arg(default_value = "/scheme/port")]
+        path: String,
+        /// With type, mode, owner and size.
+        #[arg(short)]
+        long: bool,
+        /// As JSON, one array of objects.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the attributes of a file, directory or device.
+    Stat {
+        /// Of what.
+        path: String,
+        /// As JSON, one object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write files to the standard output.
+    Cat {
+        /// Which.
+        #[arg(required = true)]
+        paths: Vec<String>,
+    },
+    /// Copy a file, or with -r a directory with all that is in it.
+    Cp {
+        /// From where; below /scheme/ or a path of the system.
+        from: String,
+        /// To where; an existing directory gets a copy of the same name in it.
+        to: String,
+        /// Directories too.
+        #[arg(short)]
+        recursive: bool,
+    },
+    /// Print what messages cost by layer, over a while.
+    Stats {
+        /// The scheme of the daemon.
+        #[arg(default_value = "/scheme/port")]
+        port: String,
+        /// How long to count, in milliseconds.
+        #[arg(long, default_value_t = 1000)]
+        millis: u64,
+        /// As JSON, one object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print what stands on what, and which edge crosses a boundary.
+    Plan {
+        /// A description; without one, what the daemon at --port runs.
+        file: Option<PathBuf>,
+        /// The scheme of the daemon.
+        #[arg(long, default_value = "/scheme/port")]
+        port: String,
+    },
+}
+
+/// Runs the tool. Exit status: 0; 1 where something failed, which is said on the standard error;
+/// 2 for a wrong command line or description.
+pub fn main(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write) -> ExitCode {
+    let options = match Options::try_parse_from(args) {
+        Ok(options) => options,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match run(options.command, out).and_then(|()| Ok(out.flush()?)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("portctl: {error}");
+            ExitCode::from(if matches!(error, Error::Description(_)) { 2 } else { 1 })
+        }
+    }
+}
+
+fn run(command: Command, out: &mut dyn Write) -> Result<(), Error> {
+    match command {
+        Command::Ls { path, long, json } => list::ls(&path, long, json, out),
+        Command::Stat { path, json } => list::stat(&path, json, out),
+        Command::Cat { paths } => paths.iter().try_for_each(|path| copy::cat(path, out)),
+        Command::Cp { from, to, recursive } => copy::cp(&from, &to, recursive),
+        Command::Stats { port, millis, json } => figures::stats(&port, millis, json, out),
+        Command::Plan { file: Some(file), .. } => figures::plan_of(&file, out),
+        Command::Plan { file: None, port } => copy::cat(&format!("{port}/.plan"), out),
+    }
+}

@@ -1,0 +1,272 @@
+//! Paths and opens.
+
+use std::sync::Arc;
+
+use agent::{Data, Errno, Origin};
+use driver::{Attr, Cred, FileKind, MAX_PATH, Node, Op, OpenFlags, Rights, split_parent};
+use syscall::flag::{
+    AT_REMOVEDIR, O_ACCMODE, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDWR, O_STAT, O_SYMLINK,
+    O_TRUNC, O_WRONLY,
+};
+
+use crate::{
+    handle::{Handle, Place},
+    mount::{Asker, Mount},
+    serve::{Core, ROOT, Root},
+    socket::{Answer, Ask},
+};
+
+/// The service's own texts, beside the mounts.
+const FIGURES: &[u8] = b".stats";
+const PLAN: &[u8] = b".plan";
+
+/// An open, taken apart.
+#[derive(Clone, Copy)]
+struct Wish {
+    flags: usize,
+    mode: u16,
+    cred: Cred,
+}
+
+impl Wish {
+    fn has(self, bits: usize) -> bool {
+        self.flags & bits == bits
+    }
+
+    fn follows(self) -> bool {
+        self.flags & (O_NOFOLLOW | O_SYMLINK) == 0
+    }
+
+    fn access(self) -> OpenFlags {
+        if self.has(O_STAT) {
+            return OpenFlags::STAT;
+        }
+        let mut access = match self.flags & O_ACCMODE {
+            O_RDWR => OpenFlags::READ | OpenFlags::WRITE,
+            O_WRONLY => OpenFlags::WRITE,
+            0 => OpenFlags::STAT,
+            _ => OpenFlags::READ,
+        };
+        access.set(OpenFlags::TRUNCATE, self.has(O_TRUNC));
+        access.set(OpenFlags::EXCLUSIVE, self.has(O_EXCL));
+        access
+    }
+}
+
+impl Core {
+    /// The mount that a path from the scheme's root leads to, and the rest of the path.
+    pub(crate) fn resolve<'p>(&self, path: &'p [u8]) -> Result<(Arc<Mount>, &'p [u8]), Errno> {
+        match &self.root {
+            Root::Single(mount) => Ok((Arc::clone(mount), path)),
+            Root::Directory(mounts) => {
+                let (name, rest) = first_name(path);
+                let mount = mounts.iter().find(|mount| mount.name.as_bytes() == name);
+                mount.map(|mount| (Arc::clone(mount), rest)).ok_or(Errno::ENOENT)
+            }
+        }
+    }
+
+    pub(crate) fn open(&self, ask: &Ask, origin: &mut Origin) -> Result<Answer, Errno> {
+        let path = ask.copy(MAX_PATH, Errno::ENAMETOOLONG)?;
+        let flags = ask.arg(3) as usize;
+        let wish = Wish { flags, mode: flags as u16 & 0o7777, cred: ask.cred() };
+        let from = self.handle(ask.handle())?;
+        match &from.place {
+            Place::Names => self.open_name(&path, wish, origin),
+            Place::Object { mount, node, .. } => {
+                let mut full = from.path.clone();
+                if ask.handle() != ROOT {
+                    full.push(b'/');
+                }
+                full.extend_from_slice(&path);
+                self.open_at(mount, *node, &path, full, wish, origin)
+            }
+            _ => Err(Errno::ENOTDIR),
+        }
+    }
+
+    /// Opens from the directory of names.
+    fn open_name(&self, path: &[u8], wish: Wish, origin: &mut Origin) -> Result<Answer, Errno> {
+        let (name, rest) = first_name(path);
+        match (name, rest) {
+            (b"", _) => self.open_own(Place::Names, path, wish),
+            (PLAN, b"") => {
+                let bytes = self.plan.clone().into_bytes();
+                self.open_own(Place::Text { bytes, figures: false }, path, wish)
+            }
+            (FIGURES, b"") => {
+                let text = Place::Text { bytes: Vec::new(), figures: true };
+                let answer = self.open_own(text, path, wish)?;
+                self.stats.open();
+                Ok(answer)
+            }
+            _ => match self.resolve(path) {
+                Ok((mount, rest)) => {
+                    self.open_at(&mount, Node::ROOT, rest, path.to_vec(), wish, origin)
+                }
+                Err(_) if wish.has(O_CREAT) => Err(Errno::EACCES),
+                Err(errno) => Err(errno),
+            },
+        }
+    }
+
+    /// Opens what the service itself writes: to be read only.
+    fn open_own(&self, place: Place, path: &[u8], wish: Wish) -> Result<Answer, Errno> {
+        let dir = matches!(place, Place::Names);
+        if wish.access().contains(OpenFlags::WRITE) || wish.has(O_CREAT) {
+            return Err(if dir { Errno::EISDIR } else { Errno::EACCES });
+        }
+        if wish.has(O_DIRECTORY) && !dir {
+            return Err(Errno::ENOTDIR);
+        }
+        self.opened(Handle::new(place, wish.cred, wish.access(), path.to_vec()))
+    }
+
+    fn opened(&self, handle: Handle) -> Result<Answer, Errno> {
+        let positioned = match &handle.place {
+            Place::Object { kind, .. } => *kind != FileKind::Character,
+            _ => true,
+        };
+        Ok(Answer::Opened { handle: self.handles.insert(handle)?, positioned })
+    }
+
+    /// Opens `path` below a node of a mount.
+    fn open_at(
+        &self,
+        mount: &Arc<Mount>,
+        base: Node,
+        path: &[u8],
+        full: Vec<u8>,
+        wish: Wish,
+        origin: &mut Origin,
+    ) -> Result<Answer, Errno> {
+        let asker = &mut Asker { mount, cred: wish.cred, origin };
+        let place = if !mount.is_file_system() {
+            open_device(asker, path, wish)?;
+            let kind = mount.device_attr().kind;
+            Place::Object { mount: Arc::clone(mount), node: Node::ROOT, kind }
+        } else if wish.has(O_CREAT | O_SYMLINK) {
+            let (parent, name) = parent(asker, base, path)?;
+            match asker.entry(Op::Lookup { parent, follow: false }, &[name]) {
+                Err(Errno::ENOENT) => {}
+                found => return Err(found.err().unwrap_or(Errno::EEXIST)),
+            }
+            Place::NewLink { mount: Arc::clone(mount), parent, name: name.to_vec() }
+        } else {
+            let (node, attr) = open_node(asker, base, path, wish)?;
+            Place::Object { mount: Arc::clone(mount), node, kind: attr.kind }
+        };
+        self.opened(Handle::new(place, wish.cred, wish.access(), full))
+    }
+
+    /// Takes a name away.
+    pub(crate) fn unlink(&self, ask: &Ask, origin: &mut Origin) -> Result<usize, Errno> {
+        let path = ask.copy(MAX_PATH, Errno::ENAMETOOLONG)?;
+        let dir = ask.arg(3) as usize & AT_REMOVEDIR != 0;
+        let from = self.handle(ask.handle())?;
+        let (mount, base, rest) = match &from.place {
+            Place::Names => {
+                let (mount, rest) = self.resolve(&path)?;
+                (mount, Node::ROOT, rest)
+            }
+            _ => (Arc::clone(from.object()?.0), from.object()?.1, path.as_slice()),
+        };
+        if !mount.is_file_system() || rest.iter().all(|byte| *byte == b'/') {
+            return Err(Errno::EACCES);
+        }
+        let asker = &mut Asker { mount: &mount, cred: ask.cred(), origin };
+        let (parent, name) = parent(asker, base, rest)?;
+        asker.ask(Op::Unlink { parent, dir }, Data::NONE, &[name]).map(|(count, _)| count)
+    }
+}
+
+/// The first name of a path, and what follows it.
+fn first_name(path: &[u8]) -> (&[u8], &[u8]) {
+    let mut rest = path;
+    loop {
+        let start = rest.iter().position(|byte| *byte != b'/').unwrap_or(rest.len());
+        let end = rest[start..].iter().position(|byte| *byte == b'/');
+        let end = end.map_or(rest.len(), |end| start + end);
+        let name = &rest[start..end];
+        let after = rest[end..].strip_prefix(b"/").unwrap_or_default();
+        if name != b"." && name != b".." {
+            return (name, after);
+        }
+        rest = after;
+    }
+}
+
+/// The directory that the last name of a path is in, and that name.
+pub(crate) fn parent<'p>(
+    asker: &mut Asker<'_>,
+    base: Node,
+    path: &'p [u8],
+) -> Result<(Node, &'p [u8]), Errno> {
+    let (dir, name) = split_parent(path)?;
+    let (node, attr) = asker.entry(Op::Lookup { parent: base, follow: true }, &[dir])?;
+    if attr.kind != FileKind::Directory {
+        return Err(Errno::ENOTDIR);
+    }
+    Ok((node, name))
+}
+
+/// A device has one name and no nodes.
+fn open_device(asker: &Asker<'_>, path: &[u8], wish: Wish) -> Result<(), Errno> {
+    if path.iter().any(|byte| *byte != b'/') || wish.has(O_DIRECTORY) {
+        return Err(Errno::ENOTDIR);
+    }
+    if wish.has(O_CREAT | O_EXCL) {
+        return Err(Errno::EEXIST);
+    }
+    let mut rights = Rights::empty();
+    rights.set(Rights::READ, wish.access().contains(OpenFlags::READ));
+    rights.set(Rights::WRITE, wish.access().contains(OpenFlags::WRITE));
+    asker.mount.device_attr().allow(wish.cred, rights)
+}
+
+/// Finds or makes a node, and opens it.
+fn open_node(
+    asker: &mut Asker<'_>,
+    base: Node,
+    path: &[u8],
+    wish: Wish,
+) -> Result<(Node, Attr), Errno> {
+    let lookup = Op::Lookup { parent: base, follow: wish.follows() };
+    match asker.entry(lookup, &[path]) {
+        Ok(_) if wish.has(O_CREAT | O_EXCL) => Err(Errno::EEXIST),
+        Ok((node, attr)) => open_found(asker, node, attr, wish),
+        Err(Errno::ENOENT) if wish.has(O_CREAT | O_DIRECTORY) => {
+            let (parent, name) = parent(asker, base, path)?;
+            let (node, attr) = asker.entry(Op::Mkdir { parent, mode: wish.mode }, &[name])?;
+            asker.count(Op::Open { node, flags: OpenFlags::STAT }, Data::NONE)?;
+            Ok((node, attr))
+        }
+        Err(Errno::ENOENT) if wish.has(O_CREAT) && path.last() != Some(&b'/') => {
+            let (parent, name) = parent(asker, base, path)?;
+            let flags = wish.access();
+            asker.entry(Op::Create { parent, mode: wish.mode, flags }, &[name])
+        }
+        Err(errno) => Err(errno),
+    }
+}
+
+fn open_found(
+    asker: &mut Asker<'_>,
+    node: Node,
+    attr: Attr,
+    wish: Wish,
+) -> Result<(Node, Attr), Errno> {
+    let link = attr.kind == FileKind::Symlink;
+    if wish.has(O_SYMLINK) && !link {
+        return Err(Errno::EINVAL);
+    }
+    if link && !wish.has(O_SYMLINK) && !wish.has(O_STAT) {
+        return Err(Errno::ELOOP);
+    }
+    if wish.has(O_DIRECTORY) && attr.kind != FileKind::Directory {
+        return Err(Errno::ENOTDIR);
+    }
+    let flags = if link { OpenFlags::STAT } else { wish.access() - OpenFlags::EXCLUSIVE };
+    asker.count(Op::Open { node, flags }, Data::NONE)?;
+    Ok((node, attr))
+}

@@ -1,0 +1,393 @@
+//! Standard file operations on a handle, in both their forms: opcodes of their own, and
+//! `StdFsCall`.
+
+use agent::{Access, Data, Errno, Origin};
+use driver::{Attr, Class, Cred, FileKind, MAX_PATH, Node, Op, OpenFlags, SetAttr, Statfs, Time};
+use syscall::{
+    data::{Stat, StatVfs},
+    flag::{EventFlags, O_APPEND, StdFsCallKind},
+    schemev2::Opcode,
+};
+
+use crate::{
+    handle::{Handle, Place},
+    mount::{Asker, Mount},
+    open::parent,
+    place::now,
+    serve::Core,
+    socket::Ask,
+};
+
+/// Bytes of a directory entry's header, which callers say they expect.
+const DIRENT_HEADER: u64 = 19;
+/// Times that are not times.
+const UTIME_NOW: i64 = (1 << 30) - 1;
+const UTIME_OMIT: i64 = (1 << 30) - 2;
+
+/// A standard operation, whichever form it came in.
+enum Std {
+    Chmod(u16),
+    Chown(u32, u32),
+    Dents { cookie: u64, header: u64 },
+    Stat,
+    Statvfs,
+    Sync,
+    Truncate(u64),
+    Utimens,
+}
+
+impl Std {
+    /// From the words of a `StdFsCall`.
+    fn from_words([kind, a, b]: [u64; 3]) -> Result<Std, Errno> {
+        let kind = u8::try_from(kind).ok().and_then(StdFsCallKind::try_from_raw);
+        Ok(match kind.ok_or(Errno::EOPNOTSUPP)? {
+            StdFsCallKind::Fchmod => Std::Chmod(a as u16),
+            StdFsCallKind::Fchown => Std::Chown(a as u32, b as u32),
+            StdFsCallKind::Getdents => Std::Dents { cookie: a, header: b },
+            StdFsCallKind::Fstat => Std::Stat,
+            StdFsCallKind::Fstatvfs => Std::Statvfs,
+            StdFsCallKind::Fsync => Std::Sync,
+            StdFsCallKind::Ftruncate => Std::Truncate(a),
+            StdFsCallKind::Futimens => Std::Utimens,
+            _ => return Err(Errno::EOPNOTSUPP),
+        })
+    }
+
+    /// From an opcode of its own.
+    fn from_opcode(opcode: Opcode, ask: &Ask) -> Option<Std> {
+        Some(match opcode {
+            Opcode::Fchmod => Std::Chmod(ask.arg(1) as u16),
+            Opcode::Fchown => Std::Chown(ask.arg(1) as u32, ask.arg(2) as u32),
+            Opcode::Getdents => Std::Dents { header: ask.arg(3), cookie: ask.arg(4) },
+            Opcode::Fstat => Std::Stat,
+            Opcode::Fstatvfs => Std::Statvfs,
+            Opcode::Fsync => Std::Sync,
+            Opcode::Ftruncate => Std::Truncate(ask.arg(1)),
+            Opcode::Futimens => Std::Utimens,
+            _ => return None,
+        })
+    }
+}
+
+impl Core {
+    /// Performs a standard operation that is neither open, close nor unlink.
+    pub(crate) fn standard(
+        &self,
+        opcode: Opcode,
+        ask: &Ask,
+        origin: &mut Origin,
+    ) -> Result<usize, Errno> {
+        let handle = self.handle(ask.handle())?;
+        match opcode {
+            Opcode::Read => self.read(&handle, ask, origin),
+            Opcode::Write => self.write(&handle, ask, origin),
+            Opcode::Fsize => Ok(attr_of(&handle, origin)?.size as usize),
+            Opcode::Fpath => self.path(&handle, ask),
+            Opcode::Fcntl => Ok(0),
+            Opcode::Fevent => {
+                let ready = EventFlags::EVENT_READ | EventFlags::EVENT_WRITE;
+                Ok(ask.arg(1) as usize & ready.bits())
+            }
+            Opcode::Frename => self.rename(&handle, ask, origin),
+            Opcode::Flink => self.link(&handle, ask, origin),
+            Opcode::StdFsCall => self.std_fs(Std::from_words(ask.words())?, &handle, ask, origin),
+            opcode => {
+                let std = Std::from_opcode(opcode, ask).ok_or(Errno::EOPNOTSUPP)?;
+                self.std_fs(std, &handle, ask, origin)
+            }
+        }
+    }
+
+    fn std_fs(
+        &self,
+        std: Std,
+        handle: &Handle,
+        ask: &Ask,
+        origin: &mut Origin,
+    ) -> Result<usize, Errno> {
+        match std {
+            Std::Chmod(mode) => {
+                set(handle, SetAttr { mode: Some(mode & 0o7777), ..SetAttr::default() }, origin)
+            }
+            Std::Chown(uid, gid) => {
+                let id = |id| (id != u32::MAX).then_some(id);
+                set(handle, SetAttr { uid: id(uid), gid: id(gid), ..SetAttr::default() }, origin)
+            }
+            Std::Dents { header, .. } if header != DIRENT_HEADER => Err(Errno::EINVAL),
+            Std::Dents { cookie, .. } => self.list(handle, cookie, ask, origin),
+            Std::Stat => {
+                put(ask, &stat(&attr_of(handle, origin)?))?;
+                Ok(0)
+            }
+            Std::Statvfs => {
+                put(ask, &statvfs(&figures(handle, origin)?))?;
+                Ok(0)
+            }
+            Std::Sync => match handle.object() {
+                Ok((mount, node, _)) => {
+                    asker(mount, handle, origin).count(Op::Flush { node }, Data::NONE)
+                }
+                Err(_) => Ok(0),
+            },
+            Std::Truncate(len) => {
+                handle.may(OpenFlags::WRITE)?;
+                let (mount, node, _) = handle.object()?;
+                // The right was checked when the handle was opened, and lasts as long as it.
+                let mut asker = Asker { mount, cred: Cred::ROOT, origin };
+                asker.count(Op::Truncate { node, len }, Data::NONE)
+            }
+            Std::Utimens => set(handle, times(ask)?, origin),
+        }
+    }
+
+    fn read(&self, handle: &Handle, ask: &Ask, origin: &mut Origin) -> Result<usize, Errno> {
+        let (payload, offset) = (ask.payload(Access::FILL), ask.arg(3));
+        let offset = if offset == u64::MAX { 0 } else { offset };
+        match &handle.place {
+            Place::Names => Err(Errno::EISDIR),
+            Place::NewLink { .. } => Err(Errno::EBADF),
+            Place::Text { bytes, figures } => {
+                let figures = figures.then(|| self.stats.report());
+                let text = figures.as_ref().unwrap_or(bytes);
+                let start = usize::try_from(offset).unwrap_or(usize::MAX).min(text.len());
+                let len = payload.len().min(text.len() - start);
+                payload.copy_in(0, &text[start..start + len])?;
+                Ok(len)
+            }
+            Place::Object { mount, node, kind: FileKind::Symlink } if offset == 0 => {
+                let op = Op::Readlink { node: *node };
+                asker(mount, handle, origin).count(op, Data::lent(&payload))
+            }
+            Place::Object { kind: FileKind::Symlink, .. } => Ok(0),
+            Place::Object { mount, node, .. } => {
+                handle.may(OpenFlags::READ)?;
+                let mut asker = asker(mount, handle, origin);
+                if !aligned(mount, offset, payload.len()) {
+                    return read_ragged(&mut asker, offset, ask);
+                }
+                asker.count(Op::Read { node: *node, offset }, Data::lent(&payload))
+            }
+        }
+    }
+
+    fn write(&self, handle: &Handle, ask: &Ask, origin: &mut Origin) -> Result<usize, Errno> {
+        let (mount, node) = match &handle.place {
+            Place::Object { mount, node, .. } => (mount, *node),
+            Place::NewLink { mount, parent, name } => {
+                let target = ask.copy(MAX_PATH, Errno::ENAMETOOLONG)?;
+                let mut asker = asker(mount, handle, origin);
+                asker.entry(Op::Symlink { parent: *parent }, &[name, &target])?;
+                return Ok(target.len());
+            }
+            Place::Names | Place::Text { .. } => return Err(Errno::EBADF),
+        };
+        handle.may(OpenFlags::WRITE)?;
+        let append = mount.is_file_system() && ask.arg(4) as usize & O_APPEND != 0;
+        let offset = match ask.arg(3) {
+            _ if append => Op::END,
+            u64::MAX => 0,
+            offset => offset,
+        };
+        let payload = ask.payload(Access::FETCH);
+        asker(mount, handle, origin).count(Op::Write { node, offset }, Data::lent(&payload))
+    }
+
+    fn path(&self, handle: &Handle, ask: &Ask) -> Result<usize, Errno> {
+        let mut path = format!("/scheme/{}/", self.scheme).into_bytes();
+        path.extend_from_slice(&handle.path);
+        let len = path.len().min(ask.len());
+        ask.payload(Access::FILL).copy_in(0, &path[..len])?;
+        Ok(len)
+    }
+
+    fn list(
+        &self,
+        handle: &Handle,
+        cookie: u64,
+        ask: &Ask,
+        origin: &mut Origin,
+    ) -> Result<usize, Errno> {
+        handle.may(OpenFlags::READ)?;
+        let payload = ask.payload(Access::FILL);
+        match &handle.place {
+            Place::Object { mount, node, .. } if mount.is_file_system() => {
+                let op = Op::Readdir { node: *node, cookie };
+                asker(mount, handle, origin).count(op, Data::lent(&payload))
+            }
+            Place::Names => {
+                let bytes = self.names(cookie, payload.len())?;
+                payload.copy_in(0, &bytes)?;
+                Ok(bytes.len())
+            }
+            _ => Err(Errno::ENOTDIR),
+        }
+    }
+
+    /// The directory of names, as entries.
+    fn names(&self, cookie: u64, room: usize) -> Result<Vec<u8>, Errno> {
+        let mut bytes = Vec::new();
+        let start = usize::try_from(cookie).unwrap_or(usize::MAX);
+        for (index, mount) in self.mounts().iter().enumerate().skip(start) {
+            let kind = match mount.description.class {
+                Class::File => FileKind::Directory,
+                _ => mount.device_attr().kind,
+            };
+            let next = index as u64 + 1;
+            let name = mount.name.as_bytes();
+            let entry = driver::dirent::Dirent { inode: next, next, kind, name }.to_bytes()?;
+            if bytes.len() + entry.len() > room {
+                return if bytes.is_empty() { Err(Errno::EINVAL) } else { Ok(bytes) };
+            }
+            bytes.extend_from_slice(&entry);
+        }
+        Ok(bytes)
+    }
+
+    fn rename(&self, handle: &Handle, ask: &Ask, origin: &mut Origin) -> Result<usize, Errno> {
+        let (mount, node, _) = handle.object()?;
+        let (target, rest) = self.new_path(mount, ask)?;
+        let (_, old) = self.resolve(&handle.path)?;
+        let mut asker = Asker { mount, cred: ask.cred(), origin };
+        let (from, name) = parent(&mut asker, Node::ROOT, old)?;
+        let (to, new_name) = parent(&mut asker, Node::ROOT, &target[rest..])?;
+        let found = asker.entry(Op::Lookup { parent: from, follow: false }, &[name])?;
+        if found.0 != node {
+            // The name that the handle was opened by is something else's by now.
+            return Err(Errno::ESTALE);
+        }
+        let op = Op::Rename { parent: from, to };
+        asker.ask(op, Data::NONE, &[name, new_name]).map(|(count, _)| count)
+    }
+
+    fn link(&self, handle: &Handle, ask: &Ask, origin: &mut Origin) -> Result<usize, Errno> {
+        let (mount, node, _) = handle.object()?;
+        let (target, rest) = self.new_path(mount, ask)?;
+        let mut asker = Asker { mount, cred: ask.cred(), origin };
+        let (parent, name) = parent(&mut asker, Node::ROOT, &target[rest..])?;
+        asker.ask(Op::Link { node, parent }, Data::NONE, &[name]).map(|(count, _)| count)
+    }
+
+    /// The new path of a rename or link, and where in it the part inside the mount begins.
+    /// `EXDEV` where it is in another mount.
+    fn new_path(&self, mount: &Mount, ask: &Ask) -> Result<(Vec<u8>, usize), Errno> {
+        let path = ask.copy(MAX_PATH, Errno::ENAMETOOLONG)?;
+        let (target, rest) = self.resolve(&path)?;
+        if !std::ptr::eq(&*target, mount) {
+            return Err(Errno::EXDEV);
+        }
+        let at = path.len() - rest.len();
+        Ok((path, at))
+    }
+}
+
+fn asker<'a>(mount: &'a Mount, handle: &Handle, origin: &'a mut Origin) -> Asker<'a> {
+    Asker { mount, cred: handle.cred, origin }
+}
+
+fn aligned(mount: &Mount, offset: u64, len: usize) -> bool {
+    let block = u64::from(mount.description.block_size.max(1));
+    let whole = |bytes: u64| bytes.is_multiple_of(block);
+    mount.description.class != Class::Block || (whole(offset) && whole(len as u64))
+}
+
+/// Reads a part of a device that does not begin or end with a block, through a private buffer.
+fn read_ragged(asker: &mut Asker<'_>, offset: u64, ask: &Ask) -> Result<usize, Errno> {
+    let block = u64::from(asker.mount.description.block_size);
+    let (start, skip) = (offset - offset % block, (offset % block) as usize);
+    let len = ask.len().min(agent::MAX_DATA);
+    let mut buffer = vec![0; (skip + len).next_multiple_of(block as usize)];
+    let op = Op::Read { node: Node::ROOT, offset: start };
+    let read = asker.count(op, Data::sink(&mut buffer))?;
+    let len = len.min(read.saturating_sub(skip));
+    ask.payload(Access::FILL).copy_in(0, &buffer[skip..skip + len])?;
+    asker.origin.count(agent::Counts { copies: 1, ..Default::default() });
+    Ok(len)
+}
+
+fn set(handle: &Handle, set: SetAttr, origin: &mut Origin) -> Result<usize, Errno> {
+    let (mount, node, _) = handle.object()?;
+    if !mount.is_file_system() {
+        return Err(Errno::EOPNOTSUPP);
+    }
+    asker(mount, handle, origin).attr(Op::Setattr { node, set }).map(|_| 0)
+}
+
+fn attr_of(handle: &Handle, origin: &mut Origin) -> Result<Attr, Errno> {
+    let own = |kind, mode, size| Attr { kind, mode, links: 1, size, ..Attr::default() };
+    match &handle.place {
+        Place::Names => Ok(own(FileKind::Directory, 0o555, 0)),
+        Place::Text { bytes, .. } => Ok(own(FileKind::Regular, 0o444, bytes.len() as u64)),
+        Place::NewLink { .. } => Ok(own(FileKind::Symlink, 0o777, 0)),
+        Place::Object { mount, node, .. } if mount.is_file_system() => {
+            asker(mount, handle, origin).attr(Op::Getattr { node: *node })
+        }
+        Place::Object { mount, .. } => Ok(mount.device_attr()),
+    }
+}
+
+fn figures(handle: &Handle, origin: &mut Origin) -> Result<Statfs, Errno> {
+    let (mount, _, _) = handle.object().map_err(|_| Errno::EOPNOTSUPP)?;
+    if !mount.is_file_system() {
+        let block_size = mount.description.block_size;
+        let blocks = mount.description.size / u64::from(block_size.max(1));
+        return Ok(Statfs { block_size, blocks, free: 0 });
+    }
+    let (_, body) = asker(mount, handle, origin).ask(Op::Statfs, Data::NONE, &[])?;
+    match body.reply {
+        driver::Reply::Statfs(figures) => Ok(figures),
+        _ => Err(Errno::EPROTO),
+    }
+}
+
+/// Puts a structure into the request's buffer. `EINVAL` where that is too small.
+fn put(ask: &Ask, bytes: &[u8]) -> Result<(), Errno> {
+    ask.payload(Access::FILL).copy_in(0, bytes)
+}
+
+fn stat(attr: &Attr) -> Stat {
+    Stat {
+        st_ino: attr.inode,
+        st_mode: attr.kind.mode_bits() | attr.mode,
+        st_nlink: attr.links,
+        st_uid: attr.uid,
+        st_gid: attr.gid,
+        st_size: attr.size,
+        st_blksize: attr.block_size.max(512),
+        st_blocks: attr.blocks,
+        st_mtime: attr.mtime.sec,
+        st_mtime_nsec: attr.mtime.nsec,
+        st_atime: attr.atime.sec,
+        st_atime_nsec: attr.atime.nsec,
+        st_ctime: attr.ctime.sec,
+        st_ctime_nsec: attr.ctime.nsec,
+        ..Stat::default()
+    }
+}
+
+fn statvfs(figures: &Statfs) -> StatVfs {
+    StatVfs {
+        f_bsize: figures.block_size,
+        f_blocks: figures.blocks,
+        f_bfree: figures.free,
+        f_bavail: figures.free,
+    }
+}
+
+/// Two times, as `futimens` sends them: seconds (64 bits), nanoseconds (32), four bytes of room.
+fn times(ask: &Ask) -> Result<SetAttr, Errno> {
+    let bytes = ask.copy(32, Errno::EINVAL)?;
+    let [atime, mtime] = bytes.as_chunks::<16>().0 else { return Err(Errno::EINVAL) };
+    Ok(SetAttr { atime: time(atime)?, mtime: time(mtime)?, ..SetAttr::default() })
+}
+
+fn time(bytes: &[u8; 16]) -> Result<Option<Time>, Errno> {
+    let word = |at: usize| bytes[at..at + 8].try_into().map(u64::from_ne_bytes);
+    let sec = word(0).map_err(|_| Errno::EINVAL)?;
+    let nsec = word(8).map_err(|_| Errno::EINVAL)? as u32;
+    match i64::from(nsec) {
+        UTIME_NOW => Ok(Some(now())),
+        UTIME_OMIT => Ok(None),
+        0..1_000_000_000 => Ok(Some(Time { sec, nsec })),
+        _ => Err(Errno::EINVAL),
+    }
+}

@@ -1,0 +1,256 @@
+//! The service: the loop over its socket, and who works on a request.
+
+use std::sync::Arc;
+
+use agent::{Counts, Errno, Neighbour, Origin, Port};
+use driver::{Body, Cred, Driver, FileKind, Node, Op, OpenFlags};
+use libredox::Fd;
+use stack::Stack;
+use syscall::schemev2::Opcode;
+
+use crate::{
+    handle::{Handle, Handles, Place},
+    init::Failure,
+    mount::{Asker, Mount},
+    socket::{Answer, Ask, Socket},
+    stats::Stats,
+    worker::Worker,
+};
+
+/// The number of the scheme's root handle.
+pub(crate) const ROOT: u64 = 0;
+
+/// A scheme that serves one driver, or a directory of them.
+pub struct Service {
+    core: Arc<Core>,
+    name: String,
+    root: Option<Fd>,
+}
+
+/// What a service's threads share.
+pub(crate) struct Core {
+    socket: Socket,
+    pub(crate) root: Root,
+    pub(crate) handles: Handles,
+    pub(crate) stats: Stats,
+    pub(crate) plan: String,
+    pub(crate) scheme: String,
+    root_handle: Arc<Handle>,
+}
+
+/// What the scheme's root is.
+pub(crate) enum Root {
+    /// A directory of names.
+    Directory(Vec<Arc<Mount>>),
+    /// A driver.
+    Single(Arc<Mount>),
+}
+
+impl Service {
+    /// A scheme called `name` whose root is `driver`.
+    pub fn single(name: &str, driver: Arc<dyn Driver>) -> Result<Service, Failure> {
+        let description = driver.describe();
+        let port: Arc<dyn Port<Body>> = driver;
+        let mount = Mount::new(name, Neighbour::new(port, 1), description);
+        Service::new(name, Root::Single(mount), vec!["scheme".into(), name.into()], String::new())
+    }
+
+    /// A scheme called `name` whose root is the driver `top` of a stack.
+    pub fn top(name: &str, stack: &Stack, top: &str, plan: String) -> Result<Service, Failure> {
+        let made = stack
+            .get(top)
+            .ok_or_else(|| Failure::new("find a driver to serve", top, Errno::ENOENT))?;
+        let mount = Mount::new(name, made.port.clone(), made.description);
+        Service::new(name, Root::Single(mount), rows(stack), plan)
+    }
+
+    /// A scheme called `name` whose root is a directory of the stack's drivers.
+    pub fn directory(name: &str, stack: &Stack, plan: String) -> Result<Service, Failure> {
+        let mounts = stack.drivers.iter();
+        let mounts = mounts.map(|made| Mount::new(&made.name, made.port.clone(), made.description));
+        Service::new(name, Root::Directory(mounts.collect()), rows(stack), plan)
+    }
+
+    fn new(name: &str, root: Root, rows: Vec<String>, plan: String) -> Result<Service, Failure> {
+        let failed = |what| move |errno| Failure::new(what, name, errno);
+        let socket = Socket::create().map_err(failed("create the scheme"))?;
+        let descriptor = socket.root(ROOT as usize).map_err(failed("make the root of"))?;
+        let core = Arc::new(Core {
+            socket,
+            root_handle: Arc::new(root_handle(&root)),
+            root,
+            handles: Handles::default(),
+            stats: Stats::new(rows),
+            plan,
+            scheme: name.into(),
+        });
+        for mount in core.mounts().iter().filter(|mount| mount.blocks()) {
+            let worker = Worker::start(&core, &mount.name)
+                .map_err(|error| Failure::io("start a thread for", &mount.name, &error))?;
+            let _ = mount.worker.set(worker);
+        }
+        Ok(Service { core, name: name.into(), root: Some(descriptor) })
+    }
+
+    /// Makes the scheme known: through init where that asked for it, else in the namespace.
+    /// `EEXIST` where the name is taken.
+    pub fn publish(&mut self) -> Result<(), Failure> {
+        match self.root.take() {
+            Some(root) => crate::init::publish(&self.name, root),
+            None => Ok(()),
+        }
+    }
+
+    /// Serves requests until the socket is closed. Several threads may do it.
+    pub fn run(&self) -> Result<(), Failure> {
+        let mut asks = Vec::new();
+        loop {
+            match self.core.socket.read(&mut asks) {
+                Ok(()) if asks.is_empty() => return Ok(()),
+                Ok(()) => {}
+                Err(Errno::EINTR | Errno::EAGAIN) => continue,
+                Err(Errno::EBADF | Errno::ENODEV) => return Ok(()),
+                Err(errno) => return Err(Failure::new("read requests for", &self.name, errno)),
+            }
+            let inline = asks.drain(..).filter_map(|ask| self.core.dispatch(ask));
+            self.core.socket.answer(inline);
+        }
+    }
+}
+
+fn rows(stack: &Stack) -> Vec<String> {
+    let mut rows = stack.rows.clone();
+    if let Some(first) = rows.first_mut() {
+        *first = "scheme".into();
+    }
+    rows
+}
+
+/// The root acts for nobody: paths are opened from it in the name of who asks.
+fn root_handle(root: &Root) -> Handle {
+    let nobody = Cred { uid: u32::MAX, gid: u32::MAX };
+    let place = match root {
+        Root::Directory(_) => Place::Names,
+        Root::Single(mount) => Place::Object {
+            mount: Arc::clone(mount),
+            node: Node::ROOT,
+            kind: if mount.is_file_system() {
+                FileKind::Directory
+            } else {
+                mount.device_attr().kind
+            },
+        },
+    };
+    Handle::new(place, nobody, OpenFlags::STAT, Vec::new())
+}
+
+impl Core {
+    pub(crate) fn mounts(&self) -> &[Arc<Mount>] {
+        match &self.root {
+            Root::Directory(mounts) => mounts,
+            Root::Single(mount) => std::slice::from_ref(mount),
+        }
+    }
+
+    /// The handle of this number. `EBADF` where there is none.
+    pub(crate) fn handle(&self, number: u64) -> Result<Arc<Handle>, Errno> {
+        if number == ROOT {
+            return Ok(Arc::clone(&self.root_handle));
+        }
+        self.handles.get(number).ok_or(Errno::EBADF)
+    }
+
+    /// Passes a request to the worker of the driver that it is for, or performs it here.
+    fn dispatch(&self, ask: Ask) -> Option<(Ask, Answer)> {
+        if matches!(ask.opcode(), Some(Opcode::Cancel)) {
+            let workers = self.mounts().iter().filter_map(|mount| mount.worker.get());
+            workers.for_each(|worker| worker.cancel(ask.tag()));
+            return None;
+        }
+        match self.home(&ask).as_ref().and_then(|mount| mount.worker.get()) {
+            Some(worker) => {
+                worker.send(ask);
+                None
+            }
+            None => {
+                let answer = self.perform(&ask);
+                Some((ask, answer))
+            }
+        }
+    }
+
+    /// The mount that a request is for, if it gets as far as one.
+    fn home(&self, ask: &Ask) -> Option<Arc<Mount>> {
+        let handle = self.handle(ask.handle()).ok()?;
+        if let Some(mount) = handle.mount() {
+            return Some(Arc::clone(mount));
+        }
+        match ask.opcode() {
+            Some(Opcode::OpenAt | Opcode::UnlinkAt) => {
+                let path = ask.copy(driver::MAX_PATH, Errno::ENAMETOOLONG).ok()?;
+                self.resolve(&path).ok().map(|(mount, _)| mount)
+            }
+            _ => None,
+        }
+    }
+
+    /// Performs a request, waiting for whatever it waits for.
+    pub(crate) fn perform(&self, ask: &Ask) -> Answer {
+        let mut origin = self.stats.origin();
+        let answer =
+            self.attempt(ask, &mut origin).unwrap_or_else(|errno| Answer::Status(Err(errno)));
+        count_boundary(ask, &mut origin);
+        self.stats.fold(origin);
+        answer
+    }
+
+    fn attempt(&self, ask: &Ask, origin: &mut Origin) -> Result<Answer, Errno> {
+        let count = |count| Ok(Answer::Status(Ok(count)));
+        match ask.opcode().ok_or(Errno::EOPNOTSUPP)? {
+            Opcode::OpenAt => self.open(ask, origin),
+            Opcode::CloseMsg => {
+                self.close(ask.handle(), origin);
+                Ok(Answer::None)
+            }
+            Opcode::Detach => Ok(Answer::None),
+            Opcode::UnlinkAt => self.unlink(ask, origin).and_then(count),
+            Opcode::Call => self.call(ask, origin).and_then(count),
+            opcode => self.standard(opcode, ask, origin).and_then(count),
+        }
+    }
+
+    /// Ends a handle: what it left open is closed.
+    fn close(&self, number: u64, origin: &mut Origin) {
+        let Some(handle) = self.handles.remove(number) else { return };
+        match &handle.place {
+            Place::Text { figures: true, .. } => self.stats.close(),
+            Place::Object { mount, node, .. } if mount.is_file_system() => {
+                let mut asker = Asker { mount, cred: handle.cred, origin };
+                for node in handle.left_open().into_iter().chain([*node]) {
+                    // Nobody is left to tell.
+                    let _ = asker.count(Op::Close { node }, agent::Data::NONE);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Answers a request late.
+    pub(crate) fn answer(&self, ask: Ask, answer: Answer) {
+        self.socket.answer([(ask, answer)]);
+    }
+}
+
+/// A request crossed a boundary. A message was translated by its sender's agent on the way here,
+/// and is on the way back; a standard operation both times by this service.
+fn count_boundary(ask: &Ask, origin: &mut Origin) {
+    let message = matches!(ask.opcode(), Some(Opcode::Call));
+    let note = matches!(ask.opcode(), Some(Opcode::CloseMsg | Opcode::Detach));
+    origin.count(Counts {
+        messages: 1,
+        crossings: u32::from(!message),
+        translations: if message || note { 1 } else { 2 },
+        maps: u32::from(ask.len() > 0),
+        ..Counts::default()
+    });
+}

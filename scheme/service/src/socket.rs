@@ -1,0 +1,220 @@
+//! The scheme protocol: a socket that gives requests and takes answers.
+//!
+//! This is the only place that knows how a request lies in memory, and the only one with unsafe
+//! code: a request's buffers are memory that the kernel lends until the answer, so they are
+//! reached through the request, and by copies only.
+
+use std::{marker::PhantomData, ops::Deref, ptr::NonNull};
+
+use agent::{Access, Errno, Lent};
+use driver::Cred;
+use libredox::Fd;
+use syscall::{
+    data::NewFdParams,
+    schemev2::{Cqe, CqeOpcode, NewFdFlags, Opcode, Sqe},
+};
+
+/// Requests that are read at once.
+const BATCH: usize = 32;
+
+/// Errnos above this one would reach the caller as a count.
+const LAST_ERRNO: u16 = 132;
+
+/// A scheme socket. The thread that makes it has to live on for as long as the scheme does.
+pub(crate) struct Socket {
+    fd: Fd,
+}
+
+/// A request. Its memory is the kernel's loan until it is answered, which consumes it.
+pub(crate) struct Ask {
+    sqe: Sqe,
+}
+
+/// What to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// A count or an errno.
+    Status(Result<usize, Errno>),
+    /// A new handle; the kernel keeps an offset for it where it is `positioned`.
+    Opened { handle: u64, positioned: bool },
+    /// None: the request was a note.
+    None,
+}
+
+/// A request's buffer, good until the answer.
+pub(crate) struct Payload<'a> {
+    lent: Lent,
+    ask: PhantomData<&'a Ask>,
+}
+
+impl Deref for Payload<'_> {
+    type Target = Lent;
+    fn deref(&self) -> &Lent {
+        &self.lent
+    }
+}
+
+impl Socket {
+    /// A new scheme socket. `EACCES` for others than root.
+    pub(crate) fn create() -> Result<Socket, Errno> {
+        let flags = libredox::flag::O_CLOEXEC;
+        let cap = Fd::open("/scheme/namespace/scheme-creation-cap", flags, 0)?;
+        Ok(Socket { fd: Fd::new(cap.dup(b"create-scheme")?) })
+    }
+
+    /// A descriptor of the scheme's own handle `number`, to be registered.
+    pub(crate) fn root(&self, number: usize) -> Result<Fd, Errno> {
+        let params = NewFdParams { number, ..NewFdParams::default() };
+        // SAFETY: a plain C structure without padding at this layout's end that matters: the
+        // bytes are only read, and are copied by the call.
+        let bytes = unsafe {
+            std::slice::from_raw_parts(
+                (&raw const params).cast::<u8>(),
+                std::mem::size_of::<NewFdParams>(),
+            )
+        };
+        Ok(Fd::new(self.fd.dup(bytes)?))
+    }
+
+    /// Waits for requests and adds those that are there to `asks`. Adds none where the socket
+    /// is closed.
+    pub(crate) fn read(&self, asks: &mut Vec<Ask>) -> Result<(), Errno> {
+        let mut sqes = [Sqe::default(); BATCH];
+        // SAFETY: `Sqe` is plain words, every bit pattern of which is good; the bytes are the
+        // array's own.
+        let bytes = unsafe {
+            std::slice::from_raw_parts_mut(sqes.as_mut_ptr().cast::<u8>(), size_of_val(&sqes))
+        };
+        let read = self.fd.read(bytes)?;
+        asks.extend(sqes[..read / size_of::<Sqe>()].iter().map(|sqe| Ask { sqe: *sqe }));
+        Ok(())
+    }
+
+    /// Answers requests, in one write where that is possible. An answer that the kernel refuses
+    /// (its caller is gone, say) is left out; the others go out.
+    pub(crate) fn answer(&self, answers: impl IntoIterator<Item = (Ask, Answer)>) {
+        let cqes: Vec<Cqe> =
+            answers.into_iter().filter_map(|(ask, answer)| answer.encode(ask.sqe.tag)).collect();
+        let mut rest = cqes.as_slice();
+        while !rest.is_empty() {
+            // SAFETY: `Cqe` is plain bytes without padding, only read here.
+            let bytes = unsafe {
+                std::slice::from_raw_parts(rest.as_ptr().cast::<u8>(), size_of_val(rest))
+            };
+            let written = match self.fd.write(bytes) {
+                Ok(count) => count / size_of::<Cqe>(),
+                Err(error) if error.is_interrupt() => continue,
+                Err(_) => 0,
+            };
+            rest = &rest[written.max(1)..];
+        }
+    }
+}
+
+impl Answer {
+    fn encode(self, tag: u32) -> Option<Cqe> {
+        let mut cqe = Cqe { flags: CqeOpcode::RespondRegular as u8, tag, ..Cqe::default() };
+        cqe.result = match self {
+            Answer::None => return None,
+            Answer::Opened { handle, positioned } => {
+                let flags = if positioned { NewFdFlags::POSITIONED } else { NewFdFlags::empty() };
+                cqe.extra_raw[0] = flags.bits();
+                handle
+            }
+            Answer::Status(Ok(count)) => count as u64,
+            Answer::Status(Err(errno)) => {
+                let errno = if errno.0 > LAST_ERRNO { Errno::EIO } else { errno };
+                u64::from(errno.0).wrapping_neg()
+            }
+        };
+        Some(cqe)
+    }
+}
+
+impl Ask {
+    /// What is asked; `None` for an opcode that this season's protocol has no name for.
+    pub(crate) fn opcode(&self) -> Option<Opcode> {
+        Opcode::try_from_raw(self.sqe.opcode)
+    }
+
+    pub(crate) fn tag(&self) -> u32 {
+        self.sqe.tag
+    }
+
+    pub(crate) fn arg(&self, index: usize) -> u64 {
+        self.sqe.args[index]
+    }
+
+    /// The handle that the request is for.
+    pub(crate) fn handle(&self) -> u64 {
+        self.sqe.args[0]
+    }
+
+    /// The caller's ids. Only with opcodes of their own: `Call` and `StdFsCall` have other
+    /// things in their place.
+    pub(crate) fn cred(&self) -> Cred {
+        let ids = self.sqe.args[5];
+        Cred { uid: ids as u32, gid: (ids >> 32) as u32 }
+    }
+
+    /// The three metadata words of a `Call` or `StdFsCall`.
+    pub(crate) fn words(&self) -> [u64; 3] {
+        [self.sqe.args[3], self.sqe.args[4], self.sqe.args[5]]
+    }
+
+    /// True where the request has a buffer in its second and third word.
+    fn has_buffer(&self) -> bool {
+        use Opcode::{
+            Call, Dup, Flink, Fpath, Frename, Fstat, Fstatvfs, Futimens, Getdents, OpenAt, Read,
+            StdFsCall, UnlinkAt, Write,
+        };
+        matches!(
+            self.opcode(),
+            Some(
+                Call | StdFsCall
+                    | Read
+                    | Write
+                    | Dup
+                    | OpenAt
+                    | UnlinkAt
+                    | Frename
+                    | Flink
+                    | Fpath
+                    | Fstat
+                    | Fstatvfs
+                    | Futimens
+                    | Getdents
+            )
+        )
+    }
+
+    /// Length of the buffer, in bytes.
+    pub(crate) fn len(&self) -> usize {
+        if self.has_buffer() { self.sqe.args[2] as usize } else { 0 }
+    }
+
+    /// The buffer, to be accessed as `access` says; empty where the request has none.
+    pub(crate) fn payload(&self, access: Access) -> Payload<'_> {
+        let base = NonNull::new(self.sqe.args[1] as usize as *mut u8);
+        let (base, len) = match base {
+            Some(base) if self.len() > 0 => (base, self.len()),
+            _ => (NonNull::dangling(), 0),
+        };
+        // SAFETY: the kernel (or, within one process, the caller that waits) lends the bytes
+        // until the answer, which consumes the request that the payload borrows. A caller that
+        // asks to read takes what is written there, and one that asks to write offers it. No
+        // Rust reference to them is made.
+        let lent = unsafe { Lent::new(base, len, access) };
+        Payload { lent, ask: PhantomData }
+    }
+
+    /// A private copy of the buffer. `limit` errs where it is longer.
+    pub(crate) fn copy(&self, longest: usize, too_long: Errno) -> Result<Vec<u8>, Errno> {
+        if self.len() > longest {
+            return Err(too_long);
+        }
+        let mut copy = vec![0; self.len()];
+        self.payload(Access::FETCH).copy_out(0, &mut copy)?;
+        Ok(copy)
+    }
+}

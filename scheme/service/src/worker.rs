@@ -1,0 +1,136 @@
+//! The thread of a driver that blocks: requests wait at a thread port, answers go out late.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    thread::JoinHandle,
+};
+
+use agent::{
+    Errno, Exchange, Message, Outcome, Port, ReplyPort, Request, Status, ThreadPort, Ticket,
+};
+
+use crate::{
+    serve::Core,
+    socket::{Answer, Ask},
+    wait::PARK,
+};
+
+/// A request on its way through a worker.
+pub(crate) struct Job {
+    ask: Option<Ask>,
+    answer: Answer,
+}
+
+/// A thread and the port in front of it.
+pub(crate) struct Worker {
+    thread_port: Arc<ThreadPort<Job, Desk>>,
+    port: Arc<dyn Port<Job>>,
+    replies: Arc<Replies>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Where the thread performs requests.
+pub(crate) struct Desk(Weak<Core>);
+
+impl Port<Job> for Desk {
+    fn begin<'s>(&'s self, mut request: Request<'s, Job>) -> Outcome<'s, Job> {
+        let Some(core) = self.0.upgrade() else { return request.done(Errno::ENODEV) };
+        let Some(ask) = request.body_mut().ask.take() else { return request.done(Errno::EIO) };
+        let answer = core.perform(&ask);
+        *request.body_mut() = Job { ask: Some(ask), answer };
+        request.done(Status::OK)
+    }
+}
+
+/// Takes the messages back and answers.
+struct Replies {
+    core: Weak<Core>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Requests that may still be cancelled, by tag.
+    tickets: HashMap<u32, Ticket<Job>>,
+    /// Messages to use again.
+    spare: Vec<Message<Job>>,
+}
+
+impl Replies {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ReplyPort<Job> for Replies {
+    fn reply(&self, mut message: Message<Job>) {
+        let status = message.status();
+        let Some(ask) = message.body_mut().ask.take() else { return };
+        let answer = match status.result() {
+            Ok(_) => message.body().answer,
+            Err(errno) => Answer::Status(Err(errno)),
+        };
+        {
+            let mut state = self.state();
+            // Forgotten before it is answered: the tag may be used again right after.
+            state.tickets.remove(&ask.tag());
+            state.spare.push(message);
+        }
+        if let Some(core) = self.core.upgrade() {
+            core.answer(ask, answer);
+        }
+    }
+}
+
+impl Worker {
+    /// Starts the thread.
+    pub(crate) fn start(core: &Arc<Core>, name: &str) -> std::io::Result<Worker> {
+        let thread_port = Arc::new(ThreadPort::new(Desk(Arc::downgrade(core))));
+        let replies = Arc::new(Replies { core: Arc::downgrade(core), state: Mutex::default() });
+        let running = Arc::clone(&thread_port);
+        let thread = std::thread::Builder::new()
+            .name(format!("driver {name}"))
+            .spawn(move || running.run(&PARK))?;
+        let port = Arc::clone(&thread_port) as Arc<dyn Port<Job>>;
+        Ok(Worker { thread_port, port, replies, thread: Some(thread) })
+    }
+
+    /// Passes a request to the thread; it is answered from there. A full queue answers `EAGAIN`.
+    pub(crate) fn send(&self, ask: Ask) {
+        let tag = ask.tag();
+        let job = Job { ask: Some(ask), answer: Answer::None };
+        let message = {
+            let mut state = self.replies.state();
+            let message = match state.spare.pop() {
+                Some(mut message) => {
+                    *message.body_mut() = job;
+                    message
+                }
+                None => Message::new(job),
+            };
+            state.tickets.insert(tag, message.ticket());
+            message
+        };
+        message.send(&self.port, &(Arc::clone(&self.replies) as Arc<dyn ReplyPort<Job>>));
+    }
+
+    /// Cancels the request of this tag if it waits; one that is worked on ends by itself.
+    pub(crate) fn cancel(&self, tag: u32) {
+        let ticket = self.replies.state().tickets.remove(&tag);
+        if let Some(ticket) = ticket {
+            ticket.abort();
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.thread_port.close();
+        if let Some(thread) = self.thread.take()
+            && thread.thread().id() != std::thread::current().id()
+        {
+            let _ = thread.join();
+        }
+    }
+}
