@@ -1,0 +1,131 @@
+//! A daemon in a world of its own, and clients of it.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::{sync::mpsc, thread::JoinHandle};
+
+use host::Process;
+use libredox::{Fd, flag};
+
+/// A namespace with services in it.
+pub(crate) struct World {
+    root: Process,
+    services: Vec<(Process, JoinHandle<()>)>,
+}
+
+impl World {
+    pub(crate) fn new() -> World {
+        World { root: Process::isolated("init", 0, 0), services: Vec::new() }
+    }
+
+    /// A world with one daemon that serves a description as `port`.
+    pub(crate) fn serving(text: &str) -> World {
+        let mut world = World::new();
+        world.serve("port", text).expect("the description is good");
+        world
+    }
+
+    /// Starts a daemon in a process of its own. The text of an error is the daemon's.
+    pub(crate) fn serve(&mut self, name: &str, text: &str) -> Result<(), String> {
+        let process = self.root.child(name, 0, 0);
+        let (tell, ready) = mpsc::channel();
+        let (name, text) = (name.to_string(), text.to_string());
+        let thread = process.spawn(move || {
+            let started = portd::serve(&name, &text).and_then(|mut service| {
+                service.publish()?;
+                service::enter_null_namespace()?;
+                Ok(service)
+            });
+            match started {
+                Ok(service) => {
+                    tell.send(Ok(())).expect("the test waits");
+                    service.run().expect("the service ends well");
+                }
+                Err(error) => tell.send(Err(error.to_string())).expect("the test waits"),
+            }
+        });
+        self.services.push((process, thread));
+        ready.recv().expect("the daemon says how it went")
+    }
+
+    /// Runs a client of some user in a process of its own.
+    pub(crate) fn client<T>(&self, uid: u32, gid: u32, run: impl FnOnce() -> T) -> T {
+        let client = self.root.child("client", uid, gid);
+        let result = client.enter(run);
+        client.exit();
+        result
+    }
+
+    /// Runs a client as root.
+    pub(crate) fn root<T>(&self, run: impl FnOnce() -> T) -> T {
+        self.client(0, 0, run)
+    }
+
+    /// The process of a service, to look at.
+    pub(crate) fn service(&self, index: usize) -> &Process {
+        &self.services[index].0
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        // The topmost service first: it stands on the others.
+        for (process, thread) in self.services.drain(..).rev() {
+            process.exit();
+            let ended = thread.join();
+            if !std::thread::panicking() {
+                ended.expect("the service does not panic");
+            }
+        }
+    }
+}
+
+/// The errno of a call.
+pub(crate) fn errno<T>(result: libredox::error::Result<T>) -> Result<T, i32> {
+    result.map_err(|error| error.errno())
+}
+
+/// Opens a path.
+pub(crate) fn open(path: &str, flags: i32, mode: u16) -> Result<Fd, i32> {
+    errno(Fd::open(path, flags | flag::O_CLOEXEC, mode))
+}
+
+/// Writes a whole new file.
+pub(crate) fn put(path: &str, bytes: &[u8]) -> Result<(), i32> {
+    let file = open(path, flag::O_WRONLY | flag::O_CREAT | flag::O_TRUNC, 0o644)?;
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        rest = &rest[errno(file.write(rest))?..];
+    }
+    Ok(())
+}
+
+/// Reads a whole file.
+pub(crate) fn get(path: &str) -> Result<Vec<u8>, i32> {
+    let file = open(path, flag::O_RDONLY, 0)?;
+    let (mut bytes, mut buffer) = (Vec::new(), vec![0; 70_000]);
+    loop {
+        match errno(file.read(&mut buffer))? {
+            0 => return Ok(bytes),
+            count => bytes.extend_from_slice(&buffer[..count]),
+        }
+    }
+}
+
+/// The names in a directory, sorted, without the two that every directory has.
+pub(crate) fn list(path: &str) -> Result<Vec<String>, i32> {
+    let dir = open(path, flag::O_RDONLY | flag::O_DIRECTORY, 0)?;
+    let (mut names, mut cookie, mut buffer) = (Vec::new(), 0, [0; 512]);
+    loop {
+        let count = errno(libredox::call::getdents(dir.raw(), &mut buffer, cookie))?;
+        if count == 0 {
+            names.sort();
+            return Ok(names);
+        }
+        for entry in driver::dirent::entries(&buffer[..count]) {
+            cookie = entry.next;
+            if !matches!(entry.name, b"." | b"..") {
+                names.push(String::from_utf8(entry.name.to_vec()).expect("UTF-8"));
+            }
+        }
+    }
+}
