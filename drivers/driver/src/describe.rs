@@ -31,7 +31,8 @@ bitflags::bitflags! {
         const READ_ONLY = 1;
         /// Discard is answered.
         const DISCARD = 2;
-        /// A request may block the thread that begins it, so the driver wants a thread port.
+        /// A request may block the thread that begins it, or be kept until something happens
+        /// that can take long, so the driver wants a thread port.
         const BLOCKS = 4;
         /// May be entered by several threads at a time; without it, a serialized port goes
         /// around.

@@ -155,7 +155,7 @@ impl Parcel {
             names = unpack_args(parcel, &mut args)?;
         }
         let op = unpack_op(words, &args)?;
-        check_names(&op, &names)?;
+        check_names(&op, &mut names)?;
         Ok(Parcel { body: Body::new(op, cred), names })
     }
 }
@@ -174,11 +174,7 @@ fn unpack_args(parcel: &[u8], args: &mut Args) -> Result<Vec<Vec<u8>>, Errno> {
     let first = parcel.get(PARCEL..PARCEL + lens[0]).ok_or(Errno::EPROTO)?;
     let start = PARCEL + lens[0];
     let second = parcel.get(start..start + lens[1]).ok_or(Errno::EPROTO)?;
-    Ok(if lens[1] > 0 {
-        alloc::vec![first.to_vec(), second.to_vec()]
-    } else {
-        alloc::vec![first.to_vec()]
-    })
+    Ok(alloc::vec![first.to_vec(), second.to_vec()])
 }
 
 fn unpack_op(words: &Words, args: &Args) -> Result<Op, Errno> {
@@ -214,12 +210,12 @@ fn unpack_op(words: &Words, args: &Args) -> Result<Op, Errno> {
     })
 }
 
-fn check_names(op: &Op, names: &[Vec<u8>]) -> Result<(), Errno> {
-    let needed = match op {
-        Op::Symlink { .. } | Op::Rename { .. } => 2,
-        _ => 1,
-    };
-    if names.is_empty() || names.len() == needed { Ok(()) } else { Err(Errno::EPROTO) }
+/// An operation that takes one name leaves the second empty.
+fn check_names(op: &Op, names: &mut Vec<Vec<u8>>) -> Result<(), Errno> {
+    if matches!(op, Op::Symlink { .. } | Op::Rename { .. }) {
+        return Ok(());
+    }
+    if names.pop().is_some_and(|second| !second.is_empty()) { Err(Errno::EPROTO) } else { Ok(()) }
 }
 
 fn pack_set(set: &SetAttr, args: &mut Args) {

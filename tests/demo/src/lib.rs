@@ -1,1 +1,0 @@
-//! The demonstration, and the way to try portd and portctl on a Linux host.
