@@ -11,7 +11,7 @@ use crate::{
     data::{Data, Slot},
     engine,
     port::Port,
-    record::{Chain, Late, Names, Record, Reply, Rest},
+    record::{Chain, Late, Record, Reply, Rest},
     request::{Ended, Request},
     status::Status,
     wait::{Wait, Woken},
@@ -77,6 +77,18 @@ impl Default for Origin {
 
 /// A message for one or more calls, with data and names that the caller lends. It may live on
 /// the stack: the caller waits.
+///
+/// What is lent is not there to be touched while the message may be run:
+///
+/// ```compile_fail,E0506
+/// # use agent::*;
+/// fn ask(port: &dyn Port<u32>) {
+///     let mut room = [0; 16];
+///     let mut call = Call::new(1, Data::sink(&mut room));
+///     room[0] = 1;
+///     call.run(port, &Spin);
+/// }
+/// ```
 pub struct Call<'a, B: 'static> {
     record: Record<B>,
     borrow: PhantomData<&'a mut [u8]>,
@@ -95,7 +107,7 @@ impl<'a, B: 'static> Call<'a, B> {
     /// # Panics
     /// At the third.
     pub fn name(mut self, name: &'a [u8]) -> Call<'a, B> {
-        self.record.names.push(name);
+        self.record.push_name(name);
         self
     }
 
@@ -122,6 +134,7 @@ impl<'a, B: 'static> Call<'a, B> {
     }
 
     /// Sends the message on behalf of another one, `origin`'s, and waits for the reply.
+    #[inline]
     pub fn run_from<P: Port<B> + ?Sized>(
         &mut self,
         origin: &mut Origin,
@@ -129,15 +142,15 @@ impl<'a, B: 'static> Call<'a, B> {
         wait: &dyn Wait,
     ) -> Status {
         self.record.restart();
-        self.record.chain = origin.chain;
+        self.record.chain.copy_from(&origin.chain);
         #[cfg(feature = "alloc")]
-        core::mem::swap(&mut self.record.meter, &mut origin.meter);
+        core::mem::swap(&mut *self.record.meter, &mut origin.meter);
         let layer = self.record.layer();
         let status = self.run_on(port, wait);
         // A reply that came late left the meter at the layer where it came from.
         self.record.switch_layer(layer);
         #[cfg(feature = "alloc")]
-        core::mem::swap(&mut self.record.meter, &mut origin.meter);
+        core::mem::swap(&mut *self.record.meter, &mut origin.meter);
         origin.counts += self.record.counts();
         status
     }
@@ -146,7 +159,7 @@ impl<'a, B: 'static> Call<'a, B> {
     pub fn reset(&mut self, body: B, data: Data<'a>) {
         self.record.body = body;
         self.record.data = Slot::new(data);
-        self.record.names = Names::none();
+        self.record.clear_names();
         self.record.clear_counts();
     }
 

@@ -251,7 +251,7 @@ pub(crate) unsafe fn tell_first<B>(record: Rec<B>, status: Status) -> Step {
 unsafe fn bring_forward<B>(record: Rec<B>, waiting: usize) {
     // SAFETY: held by the caller; only written frames are moved.
     unsafe {
-        let frames = record.as_ref().frames as usize;
+        let frames = usize::from(record.as_ref().frames);
         (&mut (*late(record)).frames)[..frames].rotate_left(waiting);
     }
 }
@@ -264,12 +264,12 @@ unsafe fn pop_frame<B>(record: Rec<B>) -> (Frame<B>, usize) {
     // SAFETY: held by the caller; the first `frames` places are written.
     unsafe {
         let head = &mut *record.as_ptr();
-        let frames = &mut (&mut (*head.late).frames)[..head.frames as usize];
+        let frames = &mut (&mut (*head.late).frames)[..usize::from(head.frames)];
         let frame = frames[0].assume_init();
         frames.rotate_left(1);
         head.frames -= 1;
         head.depth -= 1;
-        (frame, head.frames as usize)
+        (frame, usize::from(head.frames))
     }
 }
 
@@ -324,6 +324,8 @@ unsafe fn deliver<B>(record: Rec<B>) {
 ///
 /// # Safety
 /// The caller holds the record and gives it away; `port` lives until delivery.
+#[cfg(feature = "alloc")]
+#[cfg(feature = "alloc")]
 pub(crate) unsafe fn resume<B>(record: Rec<B>, port: *const (dyn Port<B> + 'static)) {
     // SAFETY: as the caller's.
     match unsafe { begin_at(record, port) } {
@@ -341,7 +343,7 @@ pub(crate) unsafe fn resume<B>(record: Rec<B>, port: *const (dyn Port<B> + 'stat
 /// The caller holds the record; `port` lives until delivery.
 pub(crate) unsafe fn begin_at<B>(record: Rec<B>, port: *const (dyn Port<B> + 'static)) -> Step {
     // SAFETY: held by the caller, who waits here.
-    let waiting = unsafe { record.as_ref() }.frames as usize;
+    let waiting = usize::from(unsafe { record.as_ref() }.frames);
     // SAFETY: as the caller's.
     match unsafe { (*port).begin(Request::new(record)) }.ended {
         Ended::Done(status) => Step::Done(status),

@@ -92,7 +92,7 @@ pub trait Exchange<B: 'static>: sealed::Holder<B> {
     /// A name that came with the message: 0 is the path or name, 1 where a rename or link goes.
     #[inline]
     fn name(&self, index: usize) -> Option<&[u8]> {
-        self.record().names.get(index)
+        self.record().name(index)
     }
 
     /// Lets the layers below see only `range` of the data, and returns what was seen before.
@@ -195,7 +195,7 @@ pub trait Exchange<B: 'static>: sealed::Holder<B> {
         record.add(origin.counts);
         #[cfg(feature = "alloc")]
         if origin.meter.is_some() {
-            record.meter = origin.meter;
+            *record.meter = origin.meter;
         }
     }
 

@@ -16,6 +16,31 @@ use crate::{
 /// A message that was kept. Its holder completes or forwards it, or lets go of it, which
 /// replies `ECANCELED`. (`core::mem::forget` leaves the sender waiting; deadlines are the answer
 /// to that.) What can be done with its contents is in [`Exchange`](crate::Exchange).
+///
+/// It goes to another thread where its body may:
+///
+/// ```
+/// fn send<T: Send>(_: T) {}
+/// fn take(kept: agent::Kept<u32>) {
+///     send(kept);
+/// }
+/// ```
+///
+/// ```compile_fail,E0277
+/// fn send<T: Send>(_: T) {}
+/// fn take(kept: agent::Kept<std::rc::Rc<u32>>) {
+///     send(kept);
+/// }
+/// ```
+///
+/// It is completed once:
+///
+/// ```compile_fail,E0382
+/// fn take(kept: agent::Kept<u32>) {
+///     kept.done(agent::Status::OK);
+///     kept.done(agent::Status::OK);
+/// }
+/// ```
 pub struct Kept<B: 'static> {
     record: NonNull<Record<B>>,
 }

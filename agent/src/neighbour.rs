@@ -43,6 +43,7 @@ impl<B: 'static> Neighbour<B> {
     }
 
     /// A call on behalf of another message, or of nobody ([`Origin::root`]).
+    #[inline]
     pub fn call(&self, origin: &mut Origin, wait: &dyn Wait, call: &mut Call<'_, B>) -> Status {
         call.run_from(origin, self, wait)
     }
@@ -51,7 +52,7 @@ impl<B: 'static> Neighbour<B> {
     fn metered<'s>(&'s self, mut request: Request<'s, B>) -> Outcome<'s, B> {
         let before = request.record().layer();
         request.record_mut().switch_layer(self.layer);
-        if let Some(meter) = &mut request.record_mut().meter {
+        if let Some(meter) = &mut *request.record_mut().meter {
             meter.count(Counts { messages: 1, ..Counts::default() });
         }
         request.through_done(&*self.port, |record: &mut Record<B>| record.switch_layer(before))

@@ -6,6 +6,8 @@
 
 #[cfg(feature = "alloc")]
 use alloc::{boxed::Box, sync::Arc};
+#[cfg(feature = "alloc")]
+use core::mem::ManuallyDrop;
 use core::{cell::UnsafeCell, mem::MaybeUninit, sync::atomic::AtomicBool, task::Waker};
 
 #[cfg(feature = "alloc")]
@@ -34,16 +36,20 @@ pub(crate) struct Record<B: 'static> {
     pub(crate) data: Slot,
     /// But for the message itself.
     extra: Counts,
+    /// Dropped by those who put one in: most messages have none, and needn't look.
     #[cfg(feature = "alloc")]
-    pub(crate) meter: Option<Box<Meter>>,
+    pub(crate) meter: ManuallyDrop<Option<Box<Meter>>>,
+    /// Names given, up to two (a path; where a rename or link goes).
+    named: u8,
+    /// The sender does not wait, so the message may queue behind what its own chain holds.
+    pub(crate) sent: bool,
     /// Frames written.
-    pub(crate) frames: u32,
+    pub(crate) frames: u16,
     /// Frames written, and room for those of the layers that are passing the message down.
     pub(crate) depth: u32,
     pub(crate) chain: Chain,
-    pub(crate) names: Names,
-    /// The sender does not wait, so the message may queue behind what its own chain holds.
-    pub(crate) sent: bool,
+    /// In private memory of the sender; the first `named` are written.
+    names: [MaybeUninit<*const [u8]>; 2],
 }
 
 impl<B> Record<B> {
@@ -55,12 +61,13 @@ impl<B> Record<B> {
             data,
             extra: Counts::default(),
             #[cfg(feature = "alloc")]
-            meter: None,
+            meter: ManuallyDrop::new(None),
+            named: 0,
+            sent: false,
             frames: 0,
             depth: 0,
             chain: Chain::empty(),
-            names: Names::none(),
-            sent: false,
+            names: [const { MaybeUninit::uninit() }; 2],
         }
     }
 
@@ -69,6 +76,25 @@ impl<B> Record<B> {
     pub(crate) fn restart(&mut self) {
         (self.frames, self.depth) = (0, 0);
         self.chain.clear();
+    }
+
+    /// Adds a name, which the sender leaves alone until the reply.
+    pub(crate) fn push_name(&mut self, name: *const [u8]) {
+        assert!(self.named < 2, "a message carries two names at most");
+        self.names[usize::from(self.named)].write(name);
+        self.named += 1;
+    }
+
+    pub(crate) fn clear_names(&mut self) {
+        self.named = 0;
+    }
+
+    pub(crate) fn name(&self, index: usize) -> Option<&[u8]> {
+        if index >= usize::from(self.named) {
+            return None;
+        }
+        // SAFETY: written, by `push_name`; the bytes stay as they are until the reply.
+        Some(unsafe { &*self.names[index].assume_init() })
     }
 
     /// The counts so far, the message among them.
@@ -93,14 +119,15 @@ impl<B> Record<B> {
     pub(crate) fn count(&mut self, counts: Counts) {
         self.extra += counts;
         #[cfg(feature = "alloc")]
-        if let Some(meter) = &mut self.meter {
+        if let Some(meter) = &mut *self.meter {
             meter.count(counts);
         }
     }
 
+    #[inline]
     pub(crate) fn layer(&self) -> LayerId {
         #[cfg(feature = "alloc")]
-        if let Some(meter) = &self.meter {
+        if let Some(meter) = &*self.meter {
             return meter.current();
         }
         0
@@ -109,42 +136,11 @@ impl<B> Record<B> {
     #[inline]
     pub(crate) fn switch_layer(&mut self, layer: LayerId) {
         #[cfg(feature = "alloc")]
-        if let Some(meter) = &mut self.meter {
+        if let Some(meter) = &mut *self.meter {
             meter.switch(layer);
         }
         #[cfg(not(feature = "alloc"))]
         let _ = layer;
-    }
-}
-
-/// Up to two names (a path; where a rename or link goes), in private memory of the sender.
-#[derive(Clone, Copy)]
-pub(crate) struct Names {
-    at: [MaybeUninit<(*const u8, usize)>; 2],
-    count: u8,
-}
-
-impl Names {
-    /// Not a constant: one would be copied, padding and all.
-    #[inline]
-    pub(crate) const fn none() -> Names {
-        Names { at: [const { MaybeUninit::uninit() }; 2], count: 0 }
-    }
-
-    pub(crate) fn push(&mut self, name: &[u8]) {
-        assert!(self.count < 2, "a message carries two names at most");
-        self.at[usize::from(self.count)].write((name.as_ptr(), name.len()));
-        self.count += 1;
-    }
-
-    pub(crate) fn get(&self, index: usize) -> Option<&[u8]> {
-        if index >= usize::from(self.count) {
-            return None;
-        }
-        // SAFETY: the first `count` places are written, by `push`.
-        let (base, len) = unsafe { self.at[index].assume_init() };
-        // SAFETY: the bytes belong to the sender, who leaves them alone until the reply.
-        Some(unsafe { core::slice::from_raw_parts(base, len) })
     }
 }
 
@@ -163,6 +159,15 @@ impl Chain {
     #[inline]
     pub(crate) const fn empty() -> Chain {
         Chain { at: [const { MaybeUninit::uninit() }; MAX_DEPTH], len: 0, inherited: 0 }
+    }
+
+    /// Holds what `other` holds. What it does not use is not copied.
+    #[inline]
+    pub(crate) fn copy_from(&mut self, other: &Chain) {
+        (self.len, self.inherited) = (other.len, other.inherited);
+        for (to, from) in self.at.iter_mut().zip(&other.at).take(other.len as usize) {
+            *to = *from;
+        }
     }
 
     #[inline]
@@ -315,6 +320,7 @@ pub(crate) struct Meeting<B: 'static> {
     pub(crate) replied: bool,
     pub(crate) delivered: bool,
     /// A future's message is there to be taken.
+    #[cfg(feature = "alloc")]
     pub(crate) back: bool,
     pub(crate) abort: bool,
     pub(crate) waker: Option<Waker>,
@@ -364,6 +370,8 @@ impl<B> Rest<B> {
                 generation: 0,
                 replied: false,
                 delivered: false,
+                #[cfg(feature = "alloc")]
+                #[cfg(feature = "alloc")]
                 back: false,
                 abort: false,
                 waker,

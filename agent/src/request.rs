@@ -17,6 +17,76 @@ type Invariant<'s> = PhantomData<fn(&'s ()) -> &'s ()>;
 /// and the only outcomes are made from it. What can be done with its contents is in
 /// [`Exchange`](crate::Exchange).
 ///
+/// What does not compile: stashing a request,
+///
+/// ```compile_fail,E0521
+/// # use agent::{Outcome, Port, Request, Status};
+/// fn begin<'s>(stash: &mut Vec<Request<'static, u32>>, request: Request<'s, u32>) {
+///     stash.push(request);
+/// }
+/// ```
+///
+/// answering one request with another's outcome,
+///
+/// ```compile_fail
+/// # use agent::{Outcome, Request, Status};
+/// fn begin<'a, 'b>(one: Request<'a, u32>, other: Request<'b, u32>) -> Outcome<'a, u32> {
+///     other.done(Status::OK)
+/// }
+/// ```
+///
+/// even where one lifetime outlives the other,
+///
+/// ```compile_fail
+/// # use agent::{Outcome, Request, Status};
+/// fn begin<'a, 'b: 'a>(one: Request<'a, u32>, other: Request<'b, u32>) -> Outcome<'a, u32> {
+///     other.done(Status::OK)
+/// }
+/// ```
+///
+/// forwarding to a port that does not outlive the request,
+///
+/// ```compile_fail,E0515
+/// # use agent::{Outcome, Port, Request, Serialized};
+/// fn begin<'s, P: Port<u32> + Clone + 'static>(port: &P, request: Request<'s, u32>) -> Outcome<'s, u32> {
+///     let lower = Serialized::new(port.clone());
+///     request.pass(&lower)
+/// }
+/// ```
+///
+/// using a request after its end,
+///
+/// ```compile_fail,E0382
+/// # use agent::{Exchange, Outcome, Request, Status};
+/// fn begin<'s>(request: Request<'s, u32>) -> Outcome<'s, u32> {
+///     let outcome = request.done(Status::OK);
+///     println!("{}", request.len());
+///     outcome
+/// }
+/// ```
+///
+/// using what its sender lent after its end,
+///
+/// ```compile_fail,E0505
+/// # use agent::{Exchange, Outcome, Request, Status};
+/// fn begin<'s>(mut request: Request<'s, u32>) -> Outcome<'s, u32> {
+///     let bytes = request.bytes().unwrap();
+///     let outcome = request.done(Status::OK);
+///     assert_eq!(bytes[0], 0);
+///     outcome
+/// }
+/// ```
+///
+/// and taking a request to another thread.
+///
+/// ```compile_fail,E0277
+/// # use agent::Request;
+/// fn send<T: Send>(_: T) {}
+/// fn begin(request: Request<'_, u32>) {
+///     send(request);
+/// }
+/// ```
+///
 /// There is no drop code: a request that is let go of without an outcome can't happen, since
 /// `begin` has to return one.
 pub struct Request<'s, B: 'static> {
@@ -40,7 +110,7 @@ pub(crate) enum Entry {
 /// What a port that panics may have changed in a record.
 struct Before {
     part: (usize, usize),
-    frames: u32,
+    frames: u16,
     depth: u32,
     chain: u32,
     layer: LayerId,
@@ -175,7 +245,7 @@ impl<'s, B> Request<'s, B> {
     /// was checked on the way down.
     fn push(&mut self, frame: Frame<B>) {
         let head = self.head();
-        let place = head.frames as usize;
+        let place = usize::from(head.frames);
         head.frames += 1;
         // SAFETY: `late` points to the record's late part for as long as the record lives.
         unsafe { (&mut (*head.late).frames)[place].write(frame) };
@@ -226,7 +296,7 @@ impl<'s, B> Request<'s, B> {
 
     /// The message was kept: its keeper and the frames after the first `frames` are entered
     /// under `catch`, but those that have one of their own.
-    fn contain_late(&mut self, frames: u32, catch: &'s dyn Catch) {
+    fn contain_late(&mut self, frames: u16, catch: &'s dyn Catch) {
         let catch: *const (dyn Catch + 's) = catch;
         // SAFETY: only the bound is changed; see `keep`.
         let catch: *const (dyn Catch + 'static) = unsafe { core::mem::transmute(catch) };
@@ -236,7 +306,7 @@ impl<'s, B> Request<'s, B> {
         unsafe {
             let late = &mut *head.late;
             late.keeping.assume_init_mut().catch.get_or_insert(catch);
-            for frame in &mut late.frames[frames as usize..head.frames as usize] {
+            for frame in &mut late.frames[usize::from(frames)..usize::from(head.frames)] {
                 frame.assume_init_mut().catch.get_or_insert(catch);
             }
         }

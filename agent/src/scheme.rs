@@ -91,7 +91,11 @@ impl<B: Cross> SchemeAgent<B> {
         request.count(Counts { crossings: 1, translations: 1, ..Counts::default() });
         match carries {
             Carries::Nothing => self.ask(words, &mut []),
-            Carries::Data => self.cross_data(words, request),
+            // More bytes than there is room for are a lie.
+            Carries::Data => match self.cross_data(words, request)? {
+                count if count > request.len() => Err(Errno::EPROTO),
+                count => Ok(count),
+            },
             Carries::Parcel => self.cross_parcel(words, request),
         }
     }

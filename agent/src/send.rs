@@ -17,9 +17,9 @@ use crate::{
     data::{Bytes, Data, Slot},
     engine,
     port::Port,
-    record::{Late, Meeting, Names, Record, Reply, Rest},
+    record::{Late, Meeting, Record, Reply, Rest},
     request::{Ended, Request},
-    status::Status,
+    status::{Errno, Status},
 };
 
 /// Takes messages back. The simplest is a [`ReplyQueue`]; others act on the reply at once, in
@@ -51,6 +51,24 @@ unsafe impl<B: Send> Send for Heap<B> {}
 unsafe impl<B: Send> Sync for Heap<B> {}
 
 /// A message of one's own: not sent, or back again. What it carries is owned.
+///
+/// Once sent it is no longer there to be touched:
+///
+/// ```compile_fail,E0382
+/// # use agent::*;
+/// # use std::sync::Arc;
+/// fn twice(message: Message<u32>, port: Arc<dyn Port<u32>>, reply: Arc<dyn ReplyPort<u32>>) {
+///     message.send(&port, &reply);
+///     println!("{}", message.body());
+/// }
+/// ```
+///
+/// Threads share it only where they may share its body:
+///
+/// ```compile_fail,E0277
+/// fn share<T: Sync>(_: T) {}
+/// share(agent::Message::new(std::cell::Cell::new(1)));
+/// ```
 pub struct Message<B: 'static> {
     heap: Arc<Heap<B>>,
     /// `&Message` gives `&B`: shared among threads only where a `B` may be.
@@ -143,7 +161,7 @@ impl<B: Send + 'static> Message<B> {
         &mut self,
         meter: Option<alloc::boxed::Box<Meter>>,
     ) -> Option<alloc::boxed::Box<Meter>> {
-        core::mem::replace(&mut self.record_mut().meter, meter)
+        core::mem::replace(&mut *self.record_mut().meter, meter)
     }
 
     /// What the message cost, with those that it caused.
@@ -164,7 +182,8 @@ impl<B: Send + 'static> Message<B> {
     }
 
     /// Sends the message; it comes back through `reply`, whether the target completed it at
-    /// once or late. The port is kept alive until then.
+    /// once or late. The port is kept alive until then. A target that unwinds has the message
+    /// come back with `EIO`.
     pub fn send(self, port: &Arc<dyn Port<B>>, reply: &Arc<dyn ReplyPort<B>>) {
         self.start(port, Reply::Port(Arc::clone(reply)));
     }
@@ -183,8 +202,11 @@ impl<B: Send + 'static> Message<B> {
         let whole = Arc::into_raw(self.heap).cast_mut();
         // SAFETY: an `Arc`'s pointer is not null.
         let record = unsafe { NonNull::new_unchecked(whole) }.cast::<Record<B>>();
+        let unwound = Unwound(record);
         // SAFETY: just made exclusive; `port` outlives the call.
-        match unsafe { port.begin(Request::new(record)) }.ended {
+        let outcome = unsafe { port.begin(Request::new(record)) };
+        core::mem::forget(unwound);
+        match outcome.ended {
             Ended::Done(status) => {
                 // SAFETY: back, with no layer left to tell.
                 unsafe { engine::complete(record, status) }
@@ -201,14 +223,14 @@ impl<B: Send + 'static> Message<B> {
     }
 
     fn prepare(&mut self, reply: Reply<B>) {
-        let (data, names) = {
-            let owned = self.owned_mut();
-            let mut names = Names::none();
-            owned.names.iter().for_each(|name| names.push(name));
-            (owned.data.slot(), names)
-        };
+        let data = self.owned_mut().data.slot();
+        self.record_mut().clear_names();
+        for index in 0..self.owned_mut().names.len() {
+            let name: *const [u8] = &raw const *self.owned_mut().names[index];
+            self.record_mut().push_name(name);
+        }
         let record = self.record_mut();
-        (record.data, record.names) = (data, names);
+        record.data = data;
         record.restart();
         record.clear_counts();
         // SAFETY: not in flight, so this value is the holder.
@@ -220,10 +242,24 @@ impl<B: Send + 'static> Message<B> {
     }
 }
 
+/// Gives a message back whose target unwound.
+struct Unwound<B: 'static>(NonNull<Record<B>>);
+
+impl<B> Drop for Unwound<B> {
+    fn drop(&mut self) {
+        // SAFETY: `begin` is gone, its request with it, and nothing was handed over.
+        unsafe {
+            self.0.as_mut().restart();
+            engine::complete(self.0, Status::error(Errno::EIO));
+        }
+    }
+}
+
 impl<B> Drop for Heap<B> {
     fn drop(&mut self) {
         // SAFETY: written by `Message::new`, and nobody refers to it any more.
         unsafe { self.late.get_mut().rest.assume_init_drop() }
+        drop(self.record.get_mut().meter.take());
     }
 }
 

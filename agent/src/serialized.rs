@@ -104,6 +104,11 @@ impl<B: Send + 'static, P: Port<B> + 'static> ThreadPort<B, P> {
         self
     }
 
+    /// The port inside.
+    pub fn inner(&self) -> &P {
+        &self.port
+    }
+
     /// Works on messages until the port is closed; then what waits is answered `ENODEV`. For
     /// one thread only. `wait` is how that thread waits for the next message.
     pub fn run(&self, wait: &dyn Wait) {

@@ -46,7 +46,7 @@ enum Command {
     Cp {
         /// From where; below /scheme/ or a path of the system.
         from: String,
-        /// To where; an existing directory gets a copy of the same name in it.
+        /// To where; an existing directory gets a file's copy in it, a directory's contents.
         to: String,
         /// Directories too.
         #[arg(short)]
@@ -77,20 +77,24 @@ enum Command {
 /// Runs the tool. Exit status: 0; 1 where something failed, which is said on the standard error;
 /// 2 for a wrong command line or description.
 pub fn main(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write) -> ExitCode {
-    let options = match Options::try_parse_from(args) {
-        Ok(options) => options,
-        Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+    let Err(error) = attempt(args, out) else { return ExitCode::SUCCESS };
+    match &error {
+        Error::Usage(usage) => {
+            let _ = usage.print();
         }
-    };
-    match run(options.command, out).and_then(|()| Ok(out.flush()?)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("portctl: {error}");
-            ExitCode::from(if matches!(error, Error::Description(_)) { 2 } else { 1 })
-        }
+        error => eprintln!("portctl: {error}"),
     }
+    ExitCode::from(error.exit_status())
+}
+
+/// Runs the tool and gives its error back instead of saying it.
+pub fn attempt(
+    args: impl IntoIterator<Item = OsString>,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    let options = Options::try_parse_from(args).map_err(Error::Usage)?;
+    run(options.command, out)?;
+    Ok(out.flush()?)
 }
 
 fn run(command: Command, out: &mut dyn Write) -> Result<(), Error> {

@@ -40,6 +40,10 @@ pub(crate) fn cp(from: &str, to: &str, recursive: bool) -> Result<(), Error> {
         let name = from.rsplit('/').find(|name| !name.is_empty()).unwrap_or("copy");
         to = join(&to, name);
     }
+    if is_inside(&to, from) {
+        let why = std::io::Error::from(std::io::ErrorKind::InvalidInput);
+        return Err(Error::path("copy", from, why).hint("it can't be copied into itself"));
+    }
     let progress = ProgressBar::no_length().with_style(
         ProgressStyle::with_template("{bytes} copied, {binary_bytes_per_sec} {wide_msg}")
             .unwrap_or_else(|_| ProgressStyle::default_bar()),
@@ -47,6 +51,12 @@ pub(crate) fn cp(from: &str, to: &str, recursive: bool) -> Result<(), Error> {
     copy(&source, &to, &progress)?;
     progress.finish_and_clear();
     Ok(())
+}
+
+/// True where `path` is `whole` or below it.
+fn is_inside(path: &str, whole: &str) -> bool {
+    let rest = path.strip_prefix(whole.trim_end_matches('/'));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn copy(source: &End, to: &str, progress: &ProgressBar) -> Result<(), Error> {
@@ -154,7 +164,7 @@ fn make_link(path: &str, target: &[u8]) -> Result<(), Error> {
 impl End {
     fn of(path: &str, follow: bool) -> Result<End, Error> {
         if is_scheme(path) {
-            let meta = file::meta(path)?;
+            let meta = if follow { file::meta_behind(path) } else { file::meta(path) }?;
             let (mode, size) = (meta.mode as u16, meta.size);
             return Ok(End { path: path.into(), kind: meta.kind, mode, size });
         }

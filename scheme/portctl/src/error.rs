@@ -20,12 +20,23 @@ pub enum Error {
     Output(io::Error),
     /// A description.
     Description(portd::Error),
+    /// The command line; or help that was asked for.
+    Usage(clap::Error),
 }
 
 impl Error {
     /// An operation on a path that failed for a reason that speaks for itself.
     pub fn path(tried: &'static str, path: &str, why: impl Into<io::Error>) -> Error {
         Error::Path { tried, path: path.into(), why: why.into(), hint: "" }
+    }
+
+    /// 1; 2 for a wrong command line or description; 0 where help was asked for.
+    pub fn exit_status(&self) -> u8 {
+        match self {
+            Error::Usage(usage) => u8::try_from(usage.exit_code()).unwrap_or(2),
+            Error::Description(_) => 2,
+            Error::Path { .. } | Error::Output(_) => 1,
+        }
     }
 
     /// The same with what to do.
@@ -52,6 +63,7 @@ impl fmt::Display for Error {
             }
             Error::Output(why) => write!(f, "can't write the output: {why}"),
             Error::Description(error) => error.fmt(f),
+            Error::Usage(usage) => usage.fmt(f),
         }
     }
 }

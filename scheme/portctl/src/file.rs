@@ -117,7 +117,16 @@ impl Write for Stream {
 
 /// The attributes of what is at `path`; a link is not followed.
 pub fn meta(path: &str) -> Result<Meta, Error> {
-    let handle = open(path, O_STAT | O_NOFOLLOW, 0, "look at")?;
+    meta_with(path, O_STAT | O_NOFOLLOW)
+}
+
+/// The attributes of what is at `path`, or where a link there leads.
+pub fn meta_behind(path: &str) -> Result<Meta, Error> {
+    meta_with(path, O_STAT)
+}
+
+fn meta_with(path: &str, flags: i32) -> Result<Meta, Error> {
+    let handle = open(path, flags, 0, "look at")?;
     let stat = handle.stat().map_err(|error| Error::path("look at", path, io(error)))?;
     #[allow(clippy::unnecessary_cast)] // the types differ from system to system
     Ok(Meta {

@@ -13,5 +13,5 @@ mod figures;
 pub mod file;
 mod list;
 
-pub use cli::main;
+pub use cli::{attempt, main};
 pub use error::Error;

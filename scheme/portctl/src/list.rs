@@ -12,6 +12,8 @@ use crate::{
 #[derive(Serialize)]
 struct Listed {
     name: String,
+    #[serde(skip)]
+    path: String,
     #[serde(flatten)]
     meta: Option<Meta>,
 }
@@ -22,16 +24,16 @@ pub(crate) fn ls(path: &str, long: bool, json: bool, out: &mut dyn Write) -> Res
     let names = if directory { names(path)? } else { vec![path.to_string()] };
     let mut listed = Vec::new();
     for name in names {
-        let full = if directory { join(path, &name) } else { name.clone() };
-        let meta = if long || json { Some(meta(&full)?) } else { None };
-        listed.push(Listed { name, meta });
+        let path = if directory { join(path, &name) } else { name.clone() };
+        let meta = if long || json { Some(meta(&path)?) } else { None };
+        listed.push(Listed { name, path, meta });
     }
     if json {
         return print_json(&listed, out);
     }
-    for Listed { name, meta } in &listed {
+    for Listed { name, path, meta } in &listed {
         match meta {
-            Some(meta) => writeln!(out, "{} {name}{}", line(meta), arrow(meta, path, name)?)?,
+            Some(meta) => writeln!(out, "{} {name}{}", line(meta), arrow(meta, path)?)?,
             None => writeln!(out, "{name}")?,
         }
     }
@@ -71,11 +73,11 @@ fn line(meta: &Meta) -> String {
     format!("{letter} {:04o} {:>5} {:>5} {:>12}", meta.mode, meta.uid, meta.gid, meta.size)
 }
 
-fn arrow(meta: &Meta, path: &str, name: &str) -> Result<String, Error> {
+fn arrow(meta: &Meta, path: &str) -> Result<String, Error> {
     if meta.kind != "symlink" {
         return Ok(String::new());
     }
-    let target = readlink(&join(path, name))?;
+    let target = readlink(path)?;
     Ok(format!(" -> {}", String::from_utf8_lossy(&target)))
 }
 

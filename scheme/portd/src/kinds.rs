@@ -11,7 +11,7 @@ pub fn kinds() -> Vec<Kind> {
         driver_ramdisk::KIND,
         driver_partition::KIND,
         driver_tmpfs::KIND,
-        // driver_redoxfs::KIND,
+        driver_redoxfs::KIND,
         service::FILE,
     ]
 }

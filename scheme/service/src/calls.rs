@@ -31,11 +31,11 @@ impl Core {
         if words.window != 0 {
             return Err(Errno::EOPNOTSUPP);
         }
+        let carries = check_payload(ask, &words)?;
         if Parcel::asks_description(&words) {
             ask.payload(Access::FILL).copy_in(0, &describe_to(&mount.description))?;
             return Ok(REPLY);
         }
-        let carries = check_payload(ask, &words)?;
         let bytes = match carries {
             Carries::Parcel => ask.copy(MAX_PARCEL, Errno::EMSGSIZE)?,
             _ => Vec::new(),
@@ -45,7 +45,7 @@ impl Core {
         check_rights(&handle, &words, &parcel.body.op)?;
         let asker = &mut Asker { mount, cred: handle.cred, origin };
         let (count, body) = ask_driver(asker, ask, &words, &parcel)?;
-        after(&handle, &words, &body)?;
+        after(&handle, &words, &body, asker)?;
         if carries == Carries::Parcel {
             let reply = number_reply(&handle, body.reply, asker.mount)?;
             ask.payload(Access::FILL).copy_in(0, &reply.encode())?;
@@ -129,26 +129,30 @@ fn check_rights(handle: &Handle, words: &Words, op: &Op) -> Result<(), Errno> {
     }
 }
 
-/// What the handle has to remember of an operation that went well.
-fn after(handle: &Handle, words: &Words, body: &Body) -> Result<(), Errno> {
-    let object = u64::from(words.object);
+/// What the handle has to remember of an operation that went well. What it has no room for is
+/// closed again.
+fn after(
+    handle: &Handle,
+    words: &Words,
+    body: &Body,
+    asker: &mut Asker<'_>,
+) -> Result<(), Errno> {
     match body.op {
-        Op::Open { flags, .. } => handle.opened(object, flags),
+        Op::Open { flags, .. } => handle.opened(words.object.into(), flags),
         Op::Create { flags, .. } => {
             let node = body.node().ok_or(Errno::EPROTO)?;
-            handle.opened(handle.give(node)?.into(), flags);
+            let number = handle.give(node).inspect_err(|_| asker.close(node))?;
+            handle.opened(number.into(), flags)
         }
-        _ => {}
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// Nodes in a reply become numbers of the handle's.
 fn number_reply(handle: &Handle, reply: Reply, mount: &Mount) -> Result<Reply, Errno> {
     match reply {
         Reply::Entry { node, attr } if mount.is_file_system() => {
-            let number = if node == handle.object()?.1 { 0 } else { handle.give(node)? };
-            Ok(Reply::Entry { node: Node(number.into()), attr })
+            Ok(Reply::Entry { node: Node(handle.give(node)?.into()), attr })
         }
         other => Ok(other),
     }

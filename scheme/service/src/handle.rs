@@ -20,8 +20,9 @@ const MAX_HANDLES: usize = 65_536;
 pub(crate) enum Place {
     /// The directory of names.
     Names,
-    /// A text that the service itself writes: figures while they are read, the plan.
-    Text { bytes: Vec<u8>, figures: bool },
+    /// A text that the service itself writes: figures as they were at the last read from the
+    /// beginning, the plan.
+    Text { bytes: Mutex<Vec<u8>>, figures: bool },
     /// A device, or a node of a file system, open there.
     Object { mount: Arc<Mount>, node: Node, kind: FileKind },
     /// A symbolic link to be, once its target is written.
@@ -38,28 +39,45 @@ pub(crate) struct Handle {
     table: Mutex<Table>,
 }
 
-/// Nodes found through a handle. Index 0 is the handle's own object and not in here.
+/// The nodes that the holder may name; the handle's own object is number 0.
 #[derive(Default)]
 struct Table {
     entries: Vec<Entry>,
     index: HashMap<Node, u32>,
 }
 
-#[derive(Clone, Copy)]
 struct Entry {
     node: Node,
     rights: OpenFlags,
     opens: u32,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+impl Table {
+    fn add(&mut self, node: Node) -> u32 {
+        let number = self.entries.len() as u32;
+        self.entries.push(Entry { node, rights: OpenFlags::empty(), opens: 0 });
+        self.index.insert(node, number);
+        number
+    }
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Every update below is complete at once, so a panic elsewhere leaves the value good.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Handle {
     pub(crate) fn new(place: Place, cred: Cred, access: OpenFlags, path: Vec<u8>) -> Handle {
-        Handle { place, cred, access, path, table: Mutex::default() }
+        let mut table = Table::default();
+        if let Place::Object { node, .. } = &place {
+            table.add(*node);
+        }
+        Handle { place, cred, access, path, table: Mutex::new(table) }
+    }
+
+    /// True where reads and writes have a place: in all but streams.
+    pub(crate) fn is_positioned(&self) -> bool {
+        !matches!(self.place, Place::Object { kind: FileKind::Character, .. })
     }
 
     /// The mount that the handle is on.
@@ -87,66 +105,60 @@ impl Handle {
     /// many.
     pub(crate) fn give(&self, node: Node) -> Result<u32, Errno> {
         let mut table = lock(&self.table);
-        if let Some(index) = table.index.get(&node) {
-            return Ok(*index);
+        if let Some(number) = table.index.get(&node) {
+            return Ok(*number);
         }
-        if table.entries.len() >= MAX_NODES {
+        if table.entries.len() > MAX_NODES {
             return Err(Errno::EMFILE);
         }
-        table.entries.push(Entry { node, rights: OpenFlags::empty(), opens: 0 });
-        let index = table.entries.len() as u32;
-        table.index.insert(node, index);
-        Ok(index)
+        Ok(table.add(node))
     }
 
     /// The node behind a number; `ESTALE` for one that was never given.
-    pub(crate) fn node(&self, index: u64) -> Result<Node, Errno> {
-        let own = self.object()?.1;
-        self.entry(index).map(|entry| entry.map_or(own, |entry| entry.node))
+    pub(crate) fn node(&self, number: u64) -> Result<Node, Errno> {
+        self.with(number, |entry| Ok(entry.node))
     }
 
     /// `EBADF` where the object behind a number is not open for `rights`.
-    pub(crate) fn may_on(&self, index: u64, rights: OpenFlags) -> Result<(), Errno> {
-        match self.entry(index)? {
-            Some(entry) if !entry.rights.contains(rights) => Err(Errno::EBADF),
-            Some(_) => Ok(()),
-            None => self.may(rights),
-        }
-    }
-
-    fn entry(&self, index: u64) -> Result<Option<Entry>, Errno> {
-        let Some(place) = index.checked_sub(1) else { return Ok(None) };
-        let table = lock(&self.table);
-        let entry = usize::try_from(place).ok().and_then(|place| table.entries.get(place));
-        entry.map(|entry| Some(*entry)).ok_or(Errno::ESTALE)
+    pub(crate) fn may_on(&self, number: u64, rights: OpenFlags) -> Result<(), Errno> {
+        let own = if number == 0 { self.access } else { OpenFlags::empty() };
+        self.with(number, |entry| {
+            if (entry.rights | own).contains(rights) { Ok(()) } else { Err(Errno::EBADF) }
+        })
     }
 
     /// Notes that the object behind a number was opened for `rights`.
-    pub(crate) fn opened(&self, index: u64, rights: OpenFlags) {
-        if let Some(entry) = self.entry_mut(&mut lock(&self.table), index) {
+    pub(crate) fn opened(&self, number: u64, rights: OpenFlags) -> Result<(), Errno> {
+        self.with(number, |entry| {
             entry.rights |= rights;
             entry.opens += 1;
-        }
+            Ok(())
+        })
     }
 
     /// Notes that it was closed once. `EBADF` where it was not open.
-    pub(crate) fn closed(&self, index: u64) -> Result<(), Errno> {
+    pub(crate) fn closed(&self, number: u64) -> Result<(), Errno> {
+        self.with(number, |entry| {
+            entry.opens = entry.opens.checked_sub(1).ok_or(Errno::EBADF)?;
+            if entry.opens == 0 {
+                entry.rights = OpenFlags::empty();
+            }
+            Ok(())
+        })
+    }
+
+    fn with<T>(
+        &self,
+        number: u64,
+        work: impl FnOnce(&mut Entry) -> Result<T, Errno>,
+    ) -> Result<T, Errno> {
         let mut table = lock(&self.table);
-        let entry = self.entry_mut(&mut table, index).filter(|entry| entry.opens > 0);
-        let entry = entry.ok_or(Errno::EBADF)?;
-        entry.opens -= 1;
-        if entry.opens == 0 {
-            entry.rights = OpenFlags::empty();
-        }
-        Ok(())
+        let entry = usize::try_from(number).ok().and_then(|place| table.entries.get_mut(place));
+        work(entry.ok_or(Errno::ESTALE)?)
     }
 
-    fn entry_mut<'t>(&self, table: &'t mut Table, index: u64) -> Option<&'t mut Entry> {
-        let place = usize::try_from(index.checked_sub(1)?).ok()?;
-        table.entries.get_mut(place)
-    }
-
-    /// The nodes that the holder left open, as often as it did; for the end of the handle.
+    /// The nodes that the holder opened with messages and left open, as often as it did; for
+    /// the end of the handle.
     pub(crate) fn left_open(&self) -> Vec<Node> {
         let table = lock(&self.table);
         let repeat = |entry: &Entry| std::iter::repeat_n(entry.node, entry.opens as usize);

@@ -77,6 +77,11 @@ impl Asker<'_> {
         }
     }
 
+    /// Ends one open of a node of a file system. Nobody is there to tell of an error.
+    pub(crate) fn close(&mut self, node: driver::Node) {
+        let _ = self.count(Op::Close { node }, Data::NONE);
+    }
+
     /// Asks for attributes.
     pub(crate) fn attr(&mut self, op: Op) -> Result<Attr, Errno> {
         let (_, body) = self.ask(op, Data::NONE, &[])?;

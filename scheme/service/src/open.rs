@@ -1,6 +1,6 @@
 //! Paths and opens.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use agent::{Data, Errno, Origin};
 use driver::{Attr, Cred, FileKind, MAX_PATH, Node, Op, OpenFlags, Rights, split_parent};
@@ -79,6 +79,9 @@ impl Core {
                     full.push(b'/');
                 }
                 full.extend_from_slice(&path);
+                if full.len() > MAX_PATH {
+                    return Err(Errno::ENAMETOOLONG);
+                }
                 self.open_at(mount, *node, &path, full, wish, origin)
             }
             _ => Err(Errno::ENOTDIR),
@@ -91,11 +94,11 @@ impl Core {
         match (name, rest) {
             (b"", _) => self.open_own(Place::Names, path, wish),
             (PLAN, b"") => {
-                let bytes = self.plan.clone().into_bytes();
+                let bytes = Mutex::new(self.plan.clone().into_bytes());
                 self.open_own(Place::Text { bytes, figures: false }, path, wish)
             }
             (FIGURES, b"") => {
-                let text = Place::Text { bytes: Vec::new(), figures: true };
+                let text = Place::Text { bytes: Mutex::default(), figures: true };
                 let answer = self.open_own(text, path, wish)?;
                 self.stats.open();
                 Ok(answer)
@@ -123,10 +126,7 @@ impl Core {
     }
 
     fn opened(&self, handle: Handle) -> Result<Answer, Errno> {
-        let positioned = match &handle.place {
-            Place::Object { kind, .. } => *kind != FileKind::Character,
-            _ => true,
-        };
+        let positioned = handle.is_positioned();
         Ok(Answer::Opened { handle: self.handles.insert(handle)?, positioned })
     }
 
@@ -141,22 +141,23 @@ impl Core {
         origin: &mut Origin,
     ) -> Result<Answer, Errno> {
         let asker = &mut Asker { mount, cred: wish.cred, origin };
-        let place = if !mount.is_file_system() {
+        let object = |node, kind| Place::Object { mount: Arc::clone(mount), node, kind };
+        let (place, node) = if !mount.is_file_system() {
             open_device(asker, path, wish)?;
-            let kind = mount.device_attr().kind;
-            Place::Object { mount: Arc::clone(mount), node: Node::ROOT, kind }
+            (object(Node::ROOT, mount.device_attr().kind), None)
         } else if wish.has(O_CREAT | O_SYMLINK) {
             let (parent, name) = parent(asker, base, path)?;
             match asker.entry(Op::Lookup { parent, follow: false }, &[name]) {
                 Err(Errno::ENOENT) => {}
                 found => return Err(found.err().unwrap_or(Errno::EEXIST)),
             }
-            Place::NewLink { mount: Arc::clone(mount), parent, name: name.to_vec() }
+            (Place::NewLink { mount: Arc::clone(mount), parent, name: name.to_vec() }, None)
         } else {
             let (node, attr) = open_node(asker, base, path, wish)?;
-            Place::Object { mount: Arc::clone(mount), node, kind: attr.kind }
+            (object(node, attr.kind), Some(node))
         };
-        self.opened(Handle::new(place, wish.cred, wish.access(), full))
+        let opened = self.opened(Handle::new(place, wish.cred, wish.access(), full));
+        opened.inspect_err(|_| node.into_iter().for_each(|node| asker.close(node)))
     }
 
     /// Takes a name away.

@@ -10,7 +10,7 @@ use syscall::{
 };
 
 use crate::{
-    handle::{Handle, Place},
+    handle::{Handle, Place, lock},
     mount::{Asker, Mount},
     open::parent,
     place::now,
@@ -141,14 +141,15 @@ impl Core {
     }
 
     fn read(&self, handle: &Handle, ask: &Ask, origin: &mut Origin) -> Result<usize, Errno> {
-        let (payload, offset) = (ask.payload(Access::FILL), ask.arg(3));
-        let offset = if offset == u64::MAX { 0 } else { offset };
+        let (payload, offset) = (ask.payload(Access::FILL), offset(handle, ask)?);
         match &handle.place {
             Place::Names => Err(Errno::EISDIR),
             Place::NewLink { .. } => Err(Errno::EBADF),
             Place::Text { bytes, figures } => {
-                let figures = figures.then(|| self.stats.report());
-                let text = figures.as_ref().unwrap_or(bytes);
+                let text = &mut *lock(bytes);
+                if *figures && offset == 0 {
+                    *text = self.stats.report();
+                }
                 let start = usize::try_from(offset).unwrap_or(usize::MAX).min(text.len());
                 let len = payload.len().min(text.len() - start);
                 payload.copy_in(0, &text[start..start + len])?;
@@ -183,11 +184,7 @@ impl Core {
         };
         handle.may(OpenFlags::WRITE)?;
         let append = mount.is_file_system() && ask.arg(4) as usize & O_APPEND != 0;
-        let offset = match ask.arg(3) {
-            _ if append => Op::END,
-            u64::MAX => 0,
-            offset => offset,
-        };
+        let offset = if append { Op::END } else { offset(handle, ask)? };
         let payload = ask.payload(Access::FETCH);
         asker(mount, handle, origin).count(Op::Write { node, offset }, Data::lent(&payload))
     }
@@ -284,6 +281,15 @@ fn asker<'a>(mount: &'a Mount, handle: &Handle, origin: &'a mut Origin) -> Asker
     Asker { mount, cred: handle.cred, origin }
 }
 
+/// Where a read or write begins. A stream has no place; `EINVAL` for a place that no file has.
+fn offset(handle: &Handle, ask: &Ask) -> Result<u64, Errno> {
+    match ask.arg(3) {
+        _ if !handle.is_positioned() => Ok(0),
+        offset if offset > i64::MAX as u64 => Err(Errno::EINVAL),
+        offset => Ok(offset),
+    }
+}
+
 fn aligned(mount: &Mount, offset: u64, len: usize) -> bool {
     let block = u64::from(mount.description.block_size.max(1));
     let whole = |bytes: u64| bytes.is_multiple_of(block);
@@ -316,7 +322,7 @@ fn attr_of(handle: &Handle, origin: &mut Origin) -> Result<Attr, Errno> {
     let own = |kind, mode, size| Attr { kind, mode, links: 1, size, ..Attr::default() };
     match &handle.place {
         Place::Names => Ok(own(FileKind::Directory, 0o555, 0)),
-        Place::Text { bytes, .. } => Ok(own(FileKind::Regular, 0o444, bytes.len() as u64)),
+        Place::Text { bytes, .. } => Ok(own(FileKind::Regular, 0o444, lock(bytes).len() as u64)),
         Place::NewLink { .. } => Ok(own(FileKind::Symlink, 0o777, 0)),
         Place::Object { mount, node, .. } if mount.is_file_system() => {
             asker(mount, handle, origin).attr(Op::Getattr { node: *node })
@@ -387,7 +393,7 @@ fn time(bytes: &[u8; 16]) -> Result<Option<Time>, Errno> {
     match i64::from(nsec) {
         UTIME_NOW => Ok(Some(now())),
         UTIME_OMIT => Ok(None),
-        0..1_000_000_000 => Ok(Some(Time { sec, nsec })),
+        0..1_000_000_000 if sec <= i64::MAX as u64 => Ok(Some(Time { sec, nsec })),
         _ => Err(Errno::EINVAL),
     }
 }

@@ -46,14 +46,18 @@ impl Environment for Host {
         let made = catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|panic| {
             Err(format!("gave up on what it found: {}", message(panic.as_ref())))
         })?;
-        let concurrent = made.describe().features.contains(Features::CONCURRENT);
-        let contained =
-            Contained { name: name.to_string(), driver: made, failed: AtomicBool::new(false) };
-        Ok(if concurrent {
-            Arc::new(contained)
-        } else {
-            Arc::new(OneAtATime(Serialized::new(contained)))
-        })
+        Ok(contained(name, made))
+    }
+}
+
+/// The driver, contained, behind a serializer where it may not run concurrently.
+pub(crate) fn contained(name: &str, driver: Arc<dyn Driver>) -> Arc<dyn Driver> {
+    let concurrent = driver.describe().features.contains(Features::CONCURRENT);
+    let contained = Contained { name: name.to_string(), driver, failed: AtomicBool::new(false) };
+    if concurrent {
+        Arc::new(contained)
+    } else {
+        Arc::new(OneAtATime(Serialized::new(contained)))
     }
 }
 

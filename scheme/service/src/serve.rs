@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use agent::{Counts, Errno, Neighbour, Origin, Port};
-use driver::{Body, Cred, Driver, FileKind, Node, Op, OpenFlags};
+use driver::{Body, Cred, Driver, FileKind, Node, OpenFlags};
 use libredox::Fd;
 use stack::Stack;
 use syscall::schemev2::Opcode;
@@ -12,6 +12,7 @@ use crate::{
     handle::{Handle, Handles, Place},
     init::Failure,
     mount::{Asker, Mount},
+    place::contained,
     socket::{Answer, Ask, Socket},
     stats::Stats,
     worker::Worker,
@@ -47,10 +48,12 @@ pub(crate) enum Root {
 }
 
 impl Service {
-    /// A scheme called `name` whose root is `driver`.
+    /// A scheme called `name` whose root is `driver`, which is placed as [`Host`](crate::Host)
+    /// places the drivers of a stack: its panics end there, and it is entered by one message at
+    /// a time unless it may run concurrently.
     pub fn single(name: &str, driver: Arc<dyn Driver>) -> Result<Service, Failure> {
         let description = driver.describe();
-        let port: Arc<dyn Port<Body>> = driver;
+        let port: Arc<dyn Port<Body>> = contained(name, driver);
         let mount = Mount::new(name, Neighbour::new(port, 1), description);
         Service::new(name, Root::Single(mount), vec!["scheme".into(), name.into()], String::new())
     }
@@ -169,8 +172,7 @@ impl Core {
         }
         match self.home(&ask).as_ref().and_then(|mount| mount.worker.get()) {
             Some(worker) => {
-                worker.send(ask);
-                None
+                worker.send(ask).err().map(|ask| (ask, Answer::Status(Err(Errno::EAGAIN))))
             }
             None => {
                 let answer = self.perform(&ask);
@@ -226,10 +228,7 @@ impl Core {
             Place::Text { figures: true, .. } => self.stats.close(),
             Place::Object { mount, node, .. } if mount.is_file_system() => {
                 let mut asker = Asker { mount, cred: handle.cred, origin };
-                for node in handle.left_open().into_iter().chain([*node]) {
-                    // Nobody is left to tell.
-                    let _ = asker.count(Op::Close { node }, agent::Data::NONE);
-                }
+                handle.left_open().into_iter().chain([*node]).for_each(|node| asker.close(node));
             }
             _ => {}
         }
@@ -245,11 +244,10 @@ impl Core {
 /// and is on the way back; a standard operation both times by this service.
 fn count_boundary(ask: &Ask, origin: &mut Origin) {
     let message = matches!(ask.opcode(), Some(Opcode::Call));
-    let note = matches!(ask.opcode(), Some(Opcode::CloseMsg | Opcode::Detach));
     origin.count(Counts {
         messages: 1,
         crossings: u32::from(!message),
-        translations: if message || note { 1 } else { 2 },
+        translations: if message || ask.is_note() { 1 } else { 2 },
         maps: u32::from(ask.len() > 0),
         ..Counts::default()
     });

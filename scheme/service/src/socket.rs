@@ -137,6 +137,12 @@ impl Ask {
         Opcode::try_from_raw(self.sqe.opcode)
     }
 
+    /// True where no answer is expected.
+    pub(crate) fn is_note(&self) -> bool {
+        matches!(self.opcode(), Some(Opcode::CloseMsg | Opcode::Detach))
+    }
+
+    /// Names the request until it is answered. Means nothing in a note.
     pub(crate) fn tag(&self) -> u32 {
         self.sqe.tag
     }

@@ -7,7 +7,8 @@ use std::{
 };
 
 use agent::{
-    Errno, Exchange, Message, Outcome, Port, ReplyPort, Request, Status, ThreadPort, Ticket,
+    Errno, Exchange, Message, Outcome, Port, QUEUE_LIMIT, ReplyPort, Request, Status, ThreadPort,
+    Ticket,
 };
 
 use crate::{
@@ -51,7 +52,7 @@ struct Replies {
 
 #[derive(Default)]
 struct State {
-    /// Requests that may still be cancelled, by tag.
+    /// Requests that may still be cancelled, by tag; notes have none.
     tickets: HashMap<u32, Ticket<Job>>,
     /// Messages to use again.
     spare: Vec<Message<Job>>,
@@ -74,7 +75,9 @@ impl ReplyPort<Job> for Replies {
         {
             let mut state = self.state();
             // Forgotten before it is answered: the tag may be used again right after.
-            state.tickets.remove(&ask.tag());
+            if !ask.is_note() {
+                state.tickets.remove(&ask.tag());
+            }
             state.spare.push(message);
         }
         if let Some(core) = self.core.upgrade() {
@@ -86,7 +89,9 @@ impl ReplyPort<Job> for Replies {
 impl Worker {
     /// Starts the thread.
     pub(crate) fn start(core: &Arc<Core>, name: &str) -> std::io::Result<Worker> {
-        let thread_port = Arc::new(ThreadPort::new(Desk(Arc::downgrade(core))));
+        // Requests are limited below; a close must never be turned away.
+        let desk = ThreadPort::new(Desk(Arc::downgrade(core))).with_limit(usize::MAX);
+        let thread_port = Arc::new(desk);
         let replies = Arc::new(Replies { core: Arc::downgrade(core), state: Mutex::default() });
         let running = Arc::clone(&thread_port);
         let thread = std::thread::Builder::new()
@@ -96,12 +101,16 @@ impl Worker {
         Ok(Worker { thread_port, port, replies, thread: Some(thread) })
     }
 
-    /// Passes a request to the thread; it is answered from there. A full queue answers `EAGAIN`.
-    pub(crate) fn send(&self, ask: Ask) {
-        let tag = ask.tag();
-        let job = Job { ask: Some(ask), answer: Answer::None };
+    /// Passes a request to the thread; it is answered from there. `Err` gives it back: the
+    /// queue is full.
+    pub(crate) fn send(&self, ask: Ask) -> Result<(), Ask> {
         let message = {
             let mut state = self.replies.state();
+            if !ask.is_note() && state.tickets.len() >= QUEUE_LIMIT {
+                return Err(ask);
+            }
+            let (tag, note) = (ask.tag(), ask.is_note());
+            let job = Job { ask: Some(ask), answer: Answer::None };
             let message = match state.spare.pop() {
                 Some(mut message) => {
                     *message.body_mut() = job;
@@ -109,10 +118,13 @@ impl Worker {
                 }
                 None => Message::new(job),
             };
-            state.tickets.insert(tag, message.ticket());
+            if !note {
+                state.tickets.insert(tag, message.ticket());
+            }
             message
         };
         message.send(&self.port, &(Arc::clone(&self.replies) as Arc<dyn ReplyPort<Job>>));
+        Ok(())
     }
 
     /// Cancels the request of this tag if it waits; one that is worked on ends by itself.
