@@ -22,6 +22,8 @@ use crate::{
 /// one; a sender that nobody called has [`Origin::root`].
 pub struct Origin {
     pub(crate) chain: Chain,
+    /// The message's counts when it was asked for the origin.
+    pub(crate) before: Counts,
     pub(crate) counts: Counts,
     #[cfg(feature = "alloc")]
     pub(crate) meter: Option<Box<Meter>>,
@@ -35,14 +37,8 @@ impl Origin {
     pub const fn root() -> Origin {
         Origin {
             chain: Chain::empty(),
-            counts: Counts {
-                messages: 0,
-                crossings: 0,
-                translations: 0,
-                copies: 0,
-                maps: 0,
-                looks: 0,
-            },
+            before: Counts::ZERO,
+            counts: Counts::ZERO,
             #[cfg(feature = "alloc")]
             meter: None,
         }

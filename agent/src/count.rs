@@ -6,7 +6,7 @@
 
 #[cfg(feature = "alloc")]
 use alloc::{boxed::Box, vec, vec::Vec};
-use core::ops::AddAssign;
+use core::ops::{AddAssign, Sub};
 
 /// Totals of one message and of the messages that it caused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,6 +23,27 @@ pub struct Counts {
     pub maps: u32,
     /// Times that data bytes were touched.
     pub looks: u32,
+}
+
+impl Counts {
+    /// Nothing counted.
+    pub const ZERO: Counts =
+        Counts { messages: 0, crossings: 0, translations: 0, copies: 0, maps: 0, looks: 0 };
+}
+
+impl Sub for Counts {
+    type Output = Counts;
+
+    fn sub(self, other: Counts) -> Counts {
+        Counts {
+            messages: self.messages.wrapping_sub(other.messages),
+            crossings: self.crossings.wrapping_sub(other.crossings),
+            translations: self.translations.wrapping_sub(other.translations),
+            copies: self.copies.wrapping_sub(other.copies),
+            maps: self.maps.wrapping_sub(other.maps),
+            looks: self.looks.wrapping_sub(other.looks),
+        }
+    }
 }
 
 impl AddAssign for Counts {

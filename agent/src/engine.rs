@@ -325,7 +325,6 @@ unsafe fn deliver<B>(record: Rec<B>) {
 /// # Safety
 /// The caller holds the record and gives it away; `port` lives until delivery.
 #[cfg(feature = "alloc")]
-#[cfg(feature = "alloc")]
 pub(crate) unsafe fn resume<B>(record: Rec<B>, port: *const (dyn Port<B> + 'static)) {
     // SAFETY: as the caller's.
     match unsafe { begin_at(record, port) } {

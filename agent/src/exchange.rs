@@ -183,6 +183,7 @@ pub trait Exchange<B: 'static>: sealed::Holder<B> {
         let record = self.record_mut();
         Origin {
             chain: record.chain.inherit(),
+            before: record.counts(),
             counts: Counts::default(),
             #[cfg(feature = "alloc")]
             meter: record.meter.take(),
@@ -192,11 +193,13 @@ pub trait Exchange<B: 'static>: sealed::Holder<B> {
     /// Adds what the messages since [`origin`](Exchange::origin) cost.
     fn rejoin(&mut self, origin: Origin) {
         let record = self.record_mut();
-        record.add(origin.counts);
         #[cfg(feature = "alloc")]
-        if origin.meter.is_some() {
-            *record.meter = origin.meter;
+        if let Some(mut meter) = origin.meter {
+            // What was counted on the message while its meter was away.
+            meter.count(record.counts() - origin.before);
+            *record.meter = Some(meter);
         }
+        record.add(origin.counts);
     }
 
     /// The name of the message while it is kept.

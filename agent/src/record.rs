@@ -371,7 +371,6 @@ impl<B> Rest<B> {
                 replied: false,
                 delivered: false,
                 #[cfg(feature = "alloc")]
-                #[cfg(feature = "alloc")]
                 back: false,
                 abort: false,
                 waker,

@@ -31,6 +31,9 @@ use crate::{
 /// The most data that crosses in one message, in bytes. More is cut: the count says so.
 pub const MAX_DATA: usize = 8 << 20;
 
+/// Bytes of a page.
+const PAGE: usize = 4096;
+
 /// An agent for one handle on a port of another process.
 pub struct SchemeAgent<B> {
     handle: Fd,
@@ -105,25 +108,26 @@ impl<B: Cross> SchemeAgent<B> {
         if len == 0 {
             return self.ask(words, &mut []);
         }
+        let base = request.record().data.address();
         let flags = match request.access() {
-            Access::FETCH => CallFlags::WRITE,
+            // The ragged ends of a payload are written back even if nothing changed in them.
+            // Read-only memory does not allow that, and says so only once the other side has
+            // acted: it would act twice if the message were sent again.
+            Access::FETCH if (base as usize | len) % PAGE == 0 => CallFlags::WRITE,
             Access::FILL => CallFlags::READ,
             _ => return self.cross_copy(words, request),
         };
         request.count(Counts { maps: 1, ..Counts::default() });
-        let base = request.record().data.address();
         // SAFETY: private memory of the sender, which the record holds until the reply: to be
         // filled where the flags say so. The kernel lends it until the call returns.
         match unsafe { self.call(words, base, len, flags) } {
-            // Ragged pages of a payload are written back even if nothing changed in them, which
-            // read-only memory does not allow.
+            // Whole pages of read-only memory may be refused, before anything is sent.
             Err(Errno::EFAULT) => self.cross_copy(words, request),
             result => result,
         }
     }
 
-    /// Memory that is lent to this side already, or is read-only: to a third party it goes as a
-    /// copy.
+    /// Memory that is lent to this side already, or may be read-only: it goes as a copy.
     fn cross_copy(&self, words: Words, request: &mut Request<'_, B>) -> Result<usize, Errno> {
         let len = request.len().min(MAX_DATA);
         let mut copy = vec![0; len];

@@ -163,17 +163,17 @@ fn an_interrupted_wait_asks_for_the_abort_once_and_waits_on() {
 
 #[test]
 fn an_unwound_begin_leaves_nothing_behind_for_the_next_run() {
-    struct Unwinds;
+    struct Unwinds(Target);
     impl Port<Trail> for Unwinds {
         fn begin<'s>(&'s self, request: Request<'s, Trail>) -> Outcome<'s, Trail> {
-            let _kept = request.keep(self);
+            let _kept = request.forward(self, &*self.0, [0; 3]);
             panic!("on purpose");
         }
     }
     let mut call = Call::new(Trail::new(), Data::NONE);
     {
         // The layer is gone by the time of the second run.
-        let port = tower(1, Arc::new(Unwinds));
+        let port = tower(1, Arc::new(Unwinds(Keeper::new())));
         let run = std::panic::AssertUnwindSafe(|| call.run(&*port, &Spin));
         assert!(std::panic::catch_unwind(run).is_err());
     }
@@ -246,4 +246,32 @@ fn rows_of_a_meter_are_each_layers_own_where_the_reply_is_late() {
     assert_eq!(shares(Arc::new(lower)), [[0, 0, 1], [1, 1, 0], [0, 0, 0], [1, 0, 0]]);
     // No layer above to switch back: the sender's row is the sender's again all the same.
     assert_eq!(shares(Arc::new(Elsewhere))[0], [0, 0, 1]);
+}
+
+#[test]
+fn what_a_message_costs_while_its_meter_is_away_is_its_layers() {
+    struct Looker(Neighbour<u32>);
+    impl Port<u32> for Looker {
+        fn begin<'s>(&'s self, mut request: Request<'s, u32>) -> Outcome<'s, u32> {
+            let mut origin = request.origin();
+            self.0.call(&mut origin, &Spin, &mut Call::new(0, Data::NONE));
+            request.fill(0, &[1]).expect("there is room");
+            request.rejoin(origin);
+            request.done(Status::OK)
+        }
+    }
+    struct Nothing;
+    impl Port<u32> for Nothing {
+        fn begin<'s>(&'s self, request: Request<'s, u32>) -> Outcome<'s, u32> {
+            request.done(Status::OK)
+        }
+    }
+    let bottom = Neighbour::new(Arc::new(Nothing), 2);
+    let top = Neighbour::new(Arc::new(Looker(bottom)), 1);
+    let mut origin = Origin::root();
+    origin.set_meter(Some(Meter::new(3, || 0)));
+    top.call(&mut origin, &Spin, &mut Call::new(0, Data::sink(&mut [0])));
+    let meter = origin.set_meter(None).expect("it is back");
+    let row = |messages, looks| Counts { messages, looks, ..Counts::default() };
+    assert_eq!([meter.rows()[1].counts, meter.rows()[2].counts], [row(1, 1), row(1, 0)]);
 }
