@@ -28,7 +28,7 @@ impl<'a> Disk<'a> {
             return Err(format!("stands on a {class} driver: put it on a block driver"));
         }
         let block = description.block_size;
-        if !block.is_power_of_two() || block < 512 || block > 1 << 16 {
+        if !block.is_power_of_two() || !(512..=1 << 16).contains(&block) {
             return Err(format!("the disk below has blocks of {block} bytes: no table has those"));
         }
         let disk = Disk { lower, wait };

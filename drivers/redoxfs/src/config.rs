@@ -50,7 +50,7 @@ fn make(options: &Options, lower: Option<Lower>, context: &Context) -> Built {
     if below.class != Class::Block {
         return Err(format!("stands on a {} driver: put it on a block driver", below.class.name()));
     }
-    if below.block_size == 0 || BLOCK_SIZE % u64::from(below.block_size) != 0 {
+    if !BLOCK_SIZE.is_multiple_of(below.block_size.into()) {
         let block = below.block_size;
         return Err(format!("the disk below has blocks of {block} bytes, and RedoxFS of 4096"));
     }

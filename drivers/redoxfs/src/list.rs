@@ -40,7 +40,7 @@ impl Volume {
                     return writer.status().result();
                 }
             }
-            for (next, entry) in children(tx, node)?.iter().filter(|(next, _)| *next >= cookie) {
+            for (next, entry) in children(tx, node)?.iter().filter(|(next, _)| *next > cookie) {
                 if !push(tx, &mut writer, request, *next, entry)? {
                     break;
                 }

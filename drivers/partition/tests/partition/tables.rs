@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::image::{Image, error, partition, read, write};
-use driver::{Driver, Status};
+use driver::Status;
 use driver_ramdisk::Ramdisk;
 
 /// Three partitions on a disk of 300 blocks.

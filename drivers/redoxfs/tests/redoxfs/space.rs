@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use driver::{Errno, Node, OpenFlags};
 
-use crate::fs::{Fs, MIB, RDWR, Random};
+use crate::fs::{Fs, MIB, RDWR, Random, port_disk};
 
 /// A few blocks go to the library's own log, and come back when it likes.
 const SLACK: u64 = 24;
@@ -64,6 +64,9 @@ fn a_full_disk_says_so_and_can_be_emptied_again() {
     assert_eq!(fs.attr(node).unwrap().size, written);
     while fs.create(Node::ROOT, &format!("{}", random.next()), OpenFlags::STAT).is_ok() {}
     assert_eq!(fs.mkdir(Node::ROOT, "dir"), Err(Errno::ENOSPC));
+    let kept = redoxfs::FileSystem::open(port_disk(&fs.disk.ram), None, None, false).unwrap();
+    assert!(kept.allocator().free() >= 64, "removals have a reserve");
+    drop(kept);
     fs.close(node).unwrap();
     let fs = fs.again();
     assert_eq!(fs.bytes(node, 0, 5 << 20).unwrap().len() as u64, written);

@@ -3,8 +3,12 @@
 
 use std::{sync::mpsc, thread::JoinHandle};
 
+use agent::{Cross, Words};
+use driver::{Body, Cred, Op};
 use host::Process;
 use libredox::{Fd, flag};
+use service::Service;
+use syscall::CallFlags;
 
 /// A namespace with services in it.
 pub(crate) struct World {
@@ -26,13 +30,22 @@ impl World {
 
     /// Starts a daemon in a process of its own. The text of an error is the daemon's.
     pub(crate) fn serve(&mut self, name: &str, text: &str) -> Result<(), String> {
+        let (name, text) = (name.to_string(), text.to_string());
+        self.start(&name.clone(), move || portd::serve(&name, &text).map_err(|e| e.to_string()))
+    }
+
+    /// Starts any service in a process of its own.
+    pub(crate) fn start(
+        &mut self,
+        name: &str,
+        make: impl FnOnce() -> Result<Service, String> + Send + 'static,
+    ) -> Result<(), String> {
         let process = self.root.child(name, 0, 0);
         let (tell, ready) = mpsc::channel();
-        let (name, text) = (name.to_string(), text.to_string());
         let thread = process.spawn(move || {
-            let started = portd::serve(&name, &text).and_then(|mut service| {
-                service.publish()?;
-                service::enter_null_namespace()?;
+            let started = make().and_then(|mut service| {
+                service.publish().map_err(|failure| failure.to_string())?;
+                service::enter_null_namespace().map_err(|failure| failure.to_string())?;
                 Ok(service)
             });
             match started {
@@ -40,16 +53,21 @@ impl World {
                     tell.send(Ok(())).expect("the test waits");
                     service.run().expect("the service ends well");
                 }
-                Err(error) => tell.send(Err(error.to_string())).expect("the test waits"),
+                Err(error) => tell.send(Err(error)).expect("the test waits"),
             }
         });
         self.services.push((process, thread));
         ready.recv().expect("the daemon says how it went")
     }
 
+    /// A process for a client, which shares the services' namespace.
+    pub(crate) fn process(&self, uid: u32, gid: u32) -> Process {
+        self.root.child("client", uid, gid)
+    }
+
     /// Runs a client of some user in a process of its own.
     pub(crate) fn client<T>(&self, uid: u32, gid: u32, run: impl FnOnce() -> T) -> T {
-        let client = self.root.child("client", uid, gid);
+        let client = self.process(uid, gid);
         let result = client.enter(run);
         client.exit();
         result
@@ -128,4 +146,22 @@ pub(crate) fn list(path: &str) -> Result<Vec<String>, i32> {
             }
         }
     }
+}
+
+/// The words that ask for an operation, as an agent would send them.
+pub(crate) fn words(op: Op) -> Words {
+    Body::new(op, Cred::ROOT).words().expect("the operation crosses").0
+}
+
+/// The arguments and names of an operation, as an agent would send them.
+pub(crate) fn parcel(op: Op, names: [Option<&[u8]>; 2]) -> Vec<u8> {
+    let mut parcel = Vec::new();
+    Body::new(op, Cred::ROOT).pack(names, &mut parcel).expect("the names are good");
+    parcel
+}
+
+/// Sends words and a payload on a handle, whatever they say.
+pub(crate) fn send(fd: &Fd, words: Words, payload: &mut [u8]) -> Result<usize, i32> {
+    let flags = CallFlags::READ | CallFlags::WRITE;
+    errno(libredox::call::call_rw(fd.raw(), payload, flags, &words.encode()))
 }
