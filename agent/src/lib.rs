@@ -16,8 +16,8 @@
 //! | stand on a port of another process | `SchemeAgent` (feature `scheme`) |
 //!
 //! Unsafe code sits in `shared` (memory that another party can change), `data` (slots),
-//! `record`, `request`, `kept`, `engine` and `gate` (who holds a message when), `call` and
-//! `send` (where it lives).
+//! `record`, `request`, `kept`, `engine`, `gate` and `serialized` (who holds a message when),
+//! `call` and `send` (where it lives) and `scheme` (what the kernel may lend).
 #![no_std]
 
 #[cfg(feature = "alloc")]

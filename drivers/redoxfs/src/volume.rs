@@ -128,7 +128,8 @@ impl Volume {
     ) -> Result<Reply, Errno> {
         let mut parents = core::mem::take(&mut self.parents);
         let found = self.view(|tx| {
-            driver::walk(&mut Walk { tx, parents: &mut parents }, parent, path, follow, cred)
+            let mut walk = Walk { tx, parents: &mut parents, seen: BTreeMap::new() };
+            driver::walk(&mut walk, parent, path, follow, cred)
         });
         self.parents = parents;
         let found = found?;
@@ -144,11 +145,18 @@ fn foreign(errno: Errno) -> Error {
 struct Walk<'a, 'tx> {
     tx: &'a mut Tx<'tx>,
     parents: &'a mut BTreeMap<u32, u32>,
+    /// Attributes of nodes come by: to read one again is five blocks.
+    seen: BTreeMap<Node, Attr>,
 }
 
 impl driver::Tree for Walk<'_, '_> {
     fn attr(&mut self, node: Node) -> Result<Attr, Errno> {
-        Ok(attr(&load(self.tx, node)?))
+        if let Some(attr) = self.seen.get(&node) {
+            return Ok(*attr);
+        }
+        let attr = attr(&load(self.tx, node)?);
+        self.seen.insert(node, attr);
+        Ok(attr)
     }
 
     fn child(&mut self, dir: Node, name: &[u8]) -> Result<Node, Errno> {
@@ -157,6 +165,7 @@ impl driver::Tree for Walk<'_, '_> {
         if found.data().is_dir() {
             self.parents.insert(found.id(), parent.id());
         }
+        self.seen.insert(number(found.id()), attr(&found));
         Ok(number(found.id()))
     }
 

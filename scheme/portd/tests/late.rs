@@ -236,6 +236,7 @@ fn a_full_queue_pushes_back() {
     let world = beside("gated", driver);
     let client = world.process(0, 0);
     let file = client.enter(|| open("/scheme/port/gated", O_RDONLY, 0).unwrap().into_raw());
+    let idle = client.enter(|| open("/scheme/port/gated", O_RDONLY, 0).unwrap());
     let one = move |offset| sys::pread(file, &mut [0], offset).map_err(|error| error.errno);
     let running = client.spawn(move || one(GATE));
     assert_eq!(events.recv_timeout(LONG), Ok(Event::Waits));
@@ -243,7 +244,10 @@ fn a_full_queue_pushes_back() {
         (1..agent::QUEUE_LIMIT).map(|_| client.spawn(move || one(0))).collect();
     client.wait_blocked(agent::QUEUE_LIMIT);
     assert_eq!(client.enter(|| one(0)), Err(EAGAIN));
+    // A close can't be turned away: nobody would close again.
+    client.enter(|| drop(idle));
     gate.open();
+    assert_eq!(events.recv_timeout(LONG), Ok(Event::Closed));
     assert_eq!(running.join().unwrap(), Ok(1));
     assert!(filling.into_iter().all(|one| one.join().unwrap() == Ok(1)));
     assert_eq!(client.enter(|| one(0)), Ok(1));

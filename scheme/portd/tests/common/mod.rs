@@ -78,9 +78,11 @@ impl World {
         self.client(0, 0, run)
     }
 
-    /// The process of a service, to look at.
-    pub(crate) fn service(&self, index: usize) -> &Process {
-        &self.services[index].0
+    /// Ends the service that was started as the `index`-th.
+    pub(crate) fn stop(&mut self, index: usize) {
+        let (process, thread) = self.services.remove(index);
+        process.exit();
+        thread.join().expect("the service does not panic");
     }
 }
 
