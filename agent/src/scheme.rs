@@ -113,7 +113,7 @@ impl<B: Cross> SchemeAgent<B> {
             // The ragged ends of a payload are written back even if nothing changed in them.
             // Read-only memory does not allow that, and says so only once the other side has
             // acted: it would act twice if the message were sent again.
-            Access::FETCH if (base as usize | len) % PAGE == 0 => CallFlags::WRITE,
+            Access::FETCH if (base as usize | len).is_multiple_of(PAGE) => CallFlags::WRITE,
             Access::FILL => CallFlags::READ,
             _ => return self.cross_copy(words, request),
         };

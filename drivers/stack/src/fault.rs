@@ -51,7 +51,7 @@ pub(crate) fn nearest<'a>(
 ) -> Option<&'a str> {
     candidates
         .map(|candidate| (distance(word, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= candidate.len().max(3) / 3)
+        .filter(|(distance, candidate)| *distance <= candidate.len().max(3).div_ceil(3))
         .min()
         .map(|(_, candidate)| candidate)
 }

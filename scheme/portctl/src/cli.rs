@@ -88,10 +88,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write) -> Ex
 }
 
 /// Runs the tool and gives its error back instead of saying it.
-pub fn attempt(
-    args: impl IntoIterator<Item = OsString>,
-    out: &mut dyn Write,
-) -> Result<(), Error> {
+pub fn attempt(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write) -> Result<(), Error> {
     let options = Options::try_parse_from(args).map_err(Error::Usage)?;
     run(options.command, out)?;
     Ok(out.flush()?)

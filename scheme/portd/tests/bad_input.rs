@@ -184,7 +184,10 @@ fn a_path_that_is_too_long_is_refused() {
         assert_eq!(send(&tmp, sized(lookup(), sent.len()), &mut sent), Err(ENAMETOOLONG));
         let long = format!("/scheme/port/tmp/{}", "d/".repeat(2048));
         assert_eq!(open(&long, O_RDONLY, 0).err(), Some(ENAMETOOLONG));
-        assert_eq!(open(&format!("/scheme/port/tmp/{name}"), O_RDONLY, 0).err(), Some(ENAMETOOLONG));
+        assert_eq!(
+            open(&format!("/scheme/port/tmp/{name}"), O_RDONLY, 0).err(),
+            Some(ENAMETOOLONG)
+        );
         // A path is no longer for being walked in steps.
         let dots = "./".repeat(1000);
         let step = |from: &Fd| errno(from.openat(&dots, O_RDONLY | O_DIRECTORY, 0));

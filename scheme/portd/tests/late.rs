@@ -194,9 +194,8 @@ fn a_close_waits_its_turn_and_is_not_cancelled_for_another() {
     let world = beside("gated", driver);
     let client = world.process(0, 0);
     let path = "/scheme/port/gated";
-    let (stuck, idle) = client.enter(|| {
-        (open(path, O_RDONLY, 0).unwrap(), open(path, O_RDONLY, 0).unwrap())
-    });
+    let (stuck, idle) =
+        client.enter(|| (open(path, O_RDONLY, 0).unwrap(), open(path, O_RDONLY, 0).unwrap()));
     let fd = stuck.raw();
     let read = client.spawn(move || sys::pread(fd, &mut [0], GATE).map_err(|e| e.errno));
     assert_eq!(events.recv_timeout(LONG), Ok(Event::Waits));
@@ -240,8 +239,7 @@ fn a_full_queue_pushes_back() {
     let one = move |offset| sys::pread(file, &mut [0], offset).map_err(|error| error.errno);
     let running = client.spawn(move || one(GATE));
     assert_eq!(events.recv_timeout(LONG), Ok(Event::Waits));
-    let filling: Vec<_> =
-        (1..agent::QUEUE_LIMIT).map(|_| client.spawn(move || one(0))).collect();
+    let filling: Vec<_> = (1..agent::QUEUE_LIMIT).map(|_| client.spawn(move || one(0))).collect();
     client.wait_blocked(agent::QUEUE_LIMIT);
     assert_eq!(client.enter(|| one(0)), Err(EAGAIN));
     // A close can't be turned away: nobody would close again.

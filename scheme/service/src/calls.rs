@@ -131,12 +131,7 @@ fn check_rights(handle: &Handle, words: &Words, op: &Op) -> Result<(), Errno> {
 
 /// What the handle has to remember of an operation that went well. What it has no room for is
 /// closed again.
-fn after(
-    handle: &Handle,
-    words: &Words,
-    body: &Body,
-    asker: &mut Asker<'_>,
-) -> Result<(), Errno> {
+fn after(handle: &Handle, words: &Words, body: &Body, asker: &mut Asker<'_>) -> Result<(), Errno> {
     match body.op {
         Op::Open { flags, .. } => handle.opened(words.object.into(), flags),
         Op::Create { flags, .. } => {

@@ -54,11 +54,7 @@ impl Environment for Host {
 pub(crate) fn contained(name: &str, driver: Arc<dyn Driver>) -> Arc<dyn Driver> {
     let concurrent = driver.describe().features.contains(Features::CONCURRENT);
     let contained = Contained { name: name.to_string(), driver, failed: AtomicBool::new(false) };
-    if concurrent {
-        Arc::new(contained)
-    } else {
-        Arc::new(OneAtATime(Serialized::new(contained)))
-    }
+    if concurrent { Arc::new(contained) } else { Arc::new(OneAtATime(Serialized::new(contained))) }
 }
 
 fn message(panic: &(dyn std::any::Any + Send)) -> &str {

@@ -43,7 +43,7 @@ enum Command {
 
 /// Runs the tool. Exit status: 0; 1 where something failed or differs; 2 for a wrong command
 /// line.
-pub(crate) fn main() -> ExitCode {
+pub fn main() -> ExitCode {
     let done = match Options::parse().command {
         Command::Demo { dir, image, json } => demo::run(dir, image, json),
         Command::Try { config, args } => return attempt::run(config, args),

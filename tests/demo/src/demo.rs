@@ -18,8 +18,8 @@ use crate::{
 
 type Result<T> = std::result::Result<T, String>;
 
-/// The stack. `on` of the file system is all that differs between the placements.
-fn description(image: &Path, on: &str) -> String {
+/// The stack: an image file, its first partition, the file system on it. `on` of the file system is all that differs between the placements.
+pub fn description(image: &Path, on: &str) -> String {
     let image = image.display().to_string().replace('\\', "\\\\").replace('"', "\\\"");
     format!(
         r#"

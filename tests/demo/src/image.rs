@@ -32,7 +32,7 @@ const TYPE: GptPartitionType = GptPartitionType(guid!("0fc63daf-8483-4772-8e79-3
 type Result<T> = std::result::Result<T, String>;
 
 /// Makes the image.
-pub(crate) fn make(path: &Path, tree: &Tree, progress: &ProgressBar) -> Result<()> {
+pub fn make(path: &Path, tree: &Tree, progress: &ProgressBar) -> Result<()> {
     let failed = |error: std::io::Error| format!("can't make {}: {error}", path.display());
     let file = OpenOptions::new()
         .read(true)

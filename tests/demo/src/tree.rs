@@ -13,34 +13,51 @@ use walkdir::WalkDir;
 
 /// What an item is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// A directory.
     Directory,
-    File { digest: [u8; 32] },
-    Link { target: Vec<u8> },
+    /// A regular file.
+    File {
+        /// SHA-256 of its contents.
+        digest: [u8; 32],
+    },
+    /// A symbolic link.
+    Link {
+        /// Where it leads.
+        target: Vec<u8>,
+    },
 }
 
 /// A file, directory or link of the tree.
 #[derive(Clone, Debug)]
-pub(crate) struct Item {
+pub struct Item {
     /// Path below the tree's top, always UTF-8.
-    pub(crate) path: String,
-    pub(crate) kind: Kind,
-    pub(crate) mode: u16,
-    pub(crate) uid: u32,
-    pub(crate) gid: u32,
-    pub(crate) size: u64,
-    pub(crate) mtime: (u64, u32),
+    pub path: String,
+    /// What it is.
+    pub kind: Kind,
+    /// Permission bits.
+    pub mode: u16,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Bytes of a file or of where a link leads; 0 for a directory.
+    pub size: u64,
+    /// Last change of the contents: seconds and nanoseconds since 1970 began.
+    pub mtime: (u64, u32),
 }
 
 /// A tree: every directory comes before what is in it.
-pub(crate) struct Tree {
-    pub(crate) top: PathBuf,
-    pub(crate) items: Vec<Item>,
+pub struct Tree {
+    /// Where it is.
+    pub top: PathBuf,
+    /// What is in it.
+    pub items: Vec<Item>,
 }
 
 impl Tree {
     /// All of `dir`. What is no file, directory or link is left out, with a note.
-    pub(crate) fn of(dir: &Path) -> Result<Tree, String> {
+    pub fn of(dir: &Path) -> Result<Tree, String> {
         let mut items = Vec::new();
         for entry in WalkDir::new(dir).min_depth(1).sort_by_file_name() {
             let entry = entry.map_err(|error| format!("can't walk {}: {error}", dir.display()))?;
@@ -51,7 +68,7 @@ impl Tree {
 
     /// The files of this project that git tracks; all of it but what is built where there is no
     /// git.
-    pub(crate) fn project() -> Result<Tree, String> {
+    pub fn project() -> Result<Tree, String> {
         let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let top = top.canonicalize().map_err(|error| format!("can't find the project: {error}"))?;
         let listed = Command::new("git").arg("-C").arg(&top).args(["ls-files", "-z"]).output();
@@ -77,7 +94,7 @@ impl Tree {
     }
 
     /// Bytes of all files.
-    pub(crate) fn bytes(&self) -> u64 {
+    pub fn bytes(&self) -> u64 {
         self.items.iter().map(|item| item.size).sum()
     }
 }
@@ -139,7 +156,7 @@ fn kind(path: &Path, meta: &Metadata) -> io::Result<Option<Kind>> {
 }
 
 /// The digest of all that can be read.
-pub(crate) fn digest(input: &mut dyn Read) -> io::Result<[u8; 32]> {
+pub fn digest(input: &mut dyn Read) -> io::Result<[u8; 32]> {
     let (mut hash, mut buffer) = (Sha256::new(), vec![0; portctl::file::CHUNK]);
     loop {
         match input.read(&mut buffer)? {

@@ -21,7 +21,7 @@ fn text(error: portctl::Error) -> String {
 
 /// Compares everything below `root` with the tree: names, kinds, modes, owners, times, sizes,
 /// contents, where links lead. The error is the first difference.
-pub(crate) fn compare(root: &str, tree: &Tree, progress: &ProgressBar) -> Result<()> {
+pub fn compare(root: &str, tree: &Tree, progress: &ProgressBar) -> Result<()> {
     let mut found = Vec::new();
     list(root, "", &mut found)?;
     let found: BTreeSet<&str> = found.iter().map(String::as_str).collect();
@@ -120,7 +120,7 @@ const FILES: [(&str, usize); 4] =
     [("empty", 0), ("one byte", 1), ("a page and a bit", 4099), ("fünf Megabyte", 5 << 20)];
 
 /// Writes files, reads them back, changes one in place and reads it again. They stay.
-pub(crate) fn write(root: &str) -> Result<()> {
+pub fn write(root: &str) -> Result<()> {
     let dir = format!("{root}/{SCRATCH}");
     file::mkdir(&dir).map_err(text)?;
     for (index, (name, len)) in FILES.into_iter().enumerate() {
@@ -137,7 +137,7 @@ pub(crate) fn write(root: &str) -> Result<()> {
 }
 
 /// Checks what an earlier service wrote, and takes it away.
-pub(crate) fn read_again(root: &str) -> Result<()> {
+pub fn read_again(root: &str) -> Result<()> {
     let dir = format!("{root}/{SCRATCH}");
     for (index, (name, len)) in FILES.into_iter().enumerate() {
         expect(&format!("{dir}/{name}"), &contents(index as u64, len))?;

@@ -6,18 +6,26 @@ use host::Process;
 use service::Service;
 
 /// A namespace with services in it.
-pub(crate) struct World {
+pub struct World {
     init: Process,
     services: Vec<(Process, JoinHandle<Result<(), String>>)>,
 }
 
+impl Default for World {
+    fn default() -> World {
+        World::new()
+    }
+}
+
 impl World {
-    pub(crate) fn new() -> World {
+    /// A namespace without services.
+    pub fn new() -> World {
         World { init: Process::isolated("init", 0, 0), services: Vec::new() }
     }
 
-    /// Starts a service in a process of its own, and returns once it is known by its name.
-    pub(crate) fn start(
+    /// Starts a service in a process of its own, and returns once it is known by its name. The
+    /// text of an error is the service's.
+    pub fn start(
         &mut self,
         name: &str,
         make: impl FnOnce() -> Result<Service, portd::Error> + Send + 'static,
@@ -46,7 +54,7 @@ impl World {
     }
 
     /// Runs a client in a process of its own.
-    pub(crate) fn client<T>(&self, run: impl FnOnce() -> T) -> T {
+    pub fn client<T>(&self, run: impl FnOnce() -> T) -> T {
         let client = self.init.child("client", 0, 0);
         let result = client.enter(run);
         client.exit();
@@ -54,7 +62,7 @@ impl World {
     }
 
     /// Ends the services, the topmost first.
-    pub(crate) fn end(mut self) -> Result<(), String> {
+    pub fn end(mut self) -> Result<(), String> {
         self.services.drain(..).rev().try_for_each(|(process, thread)| {
             process.exit();
             thread.join().unwrap_or_else(|_| Err("a service panicked".into()))
