@@ -7,11 +7,14 @@ use core::{marker::PhantomData, mem::MaybeUninit, ptr::NonNull, sync::atomic::Or
 #[cfg(feature = "alloc")]
 use crate::count::Meter;
 use crate::{
+    access,
+    chain::Chain,
     count::Counts,
     data::{Data, Slot},
     engine,
+    late::{Late, Reply, Rest},
     port::Port,
-    record::{Chain, Late, Record, Reply, Rest},
+    record::Record,
     request::{Ended, Request},
     status::Status,
     wait::{Wait, Woken},
@@ -23,6 +26,7 @@ use crate::{
 pub struct Origin {
     pub(crate) chain: Chain,
     /// The message's counts when it was asked for the origin.
+    #[cfg(feature = "alloc")]
     pub(crate) before: Counts,
     pub(crate) counts: Counts,
     #[cfg(feature = "alloc")]
@@ -37,6 +41,7 @@ impl Origin {
     pub const fn root() -> Origin {
         Origin {
             chain: Chain::empty(),
+            #[cfg(feature = "alloc")]
             before: Counts::ZERO,
             counts: Counts::ZERO,
             #[cfg(feature = "alloc")]
@@ -191,7 +196,7 @@ impl Drop for NeverUnwind {
 unsafe fn wait_for<B>(record: NonNull<Record<B>>, wait: &dyn Wait) -> Status {
     let guard = NeverUnwind;
     // SAFETY: the caller still holds the record.
-    let late = unsafe { engine::late(record) };
+    let late = unsafe { access::late(record) };
     // SAFETY: the late part is this call's; its rest is not in use yet.
     let rest: *mut MaybeUninit<Rest<B>> = unsafe { &raw mut (*late).rest };
     // SAFETY: as above.
@@ -207,7 +212,7 @@ unsafe fn wait_for<B>(record: NonNull<Record<B>>, wait: &dyn Wait) -> Status {
         }
     }
     // SAFETY: done is the last that anyone else does; the record is the caller's again.
-    let status = unsafe { engine::own(record) }.status;
+    let status = unsafe { access::own(record) }.status;
     // SAFETY: written above, used no more.
     unsafe { (*rest).assume_init_drop() };
     core::mem::forget(guard);

@@ -12,10 +12,12 @@ use core::{ptr::NonNull, sync::atomic::Ordering};
 use alloc::sync::Arc;
 
 use crate::{
+    access::{late, meeting, meeting_in, own, rest},
     gate,
     kept::Kept,
+    late::{Frame, Late, Meeting, Reply, Resume},
     port::{MessageId, Port},
-    record::{Frame, Late, Meeting, Own, Record, Reply, Rest, Resume},
+    record::Record,
     request::{Ended, Entry, Request},
     status::{Errno, Status},
 };
@@ -30,51 +32,6 @@ pub(crate) enum Step {
     Kept,
     /// Queued behind a busy gate: no longer the caller's.
     Queued,
-}
-
-/// # Safety
-/// The record is alive, and so its late part.
-pub(crate) unsafe fn late<B>(record: Rec<B>) -> *mut Late<B> {
-    // SAFETY: a read of one field that never changes while the record is sent.
-    unsafe { (&raw const (*record.as_ptr()).late).read() }
-}
-
-/// # Safety
-/// The record is alive for `'a`, its late part complete.
-pub(crate) unsafe fn rest<'a, B>(record: Rec<B>) -> &'a Rest<B> {
-    // SAFETY: the late part is complete, and only shared references to `rest` are made.
-    unsafe {
-        let rest = &(*late(record)).rest;
-        rest.assume_init_ref()
-    }
-}
-
-/// # Safety
-/// As [`rest`].
-pub(crate) unsafe fn meeting<'a, B>(record: Rec<B>) -> &'a spin::Mutex<Meeting<B>> {
-    // SAFETY: as the caller's.
-    unsafe { &rest(record).meeting }
-}
-
-/// The meeting, for those who do not hold the message: they keep away from the record's head,
-/// which its holder has exclusively.
-///
-/// # Safety
-/// The late part is alive for `'a`, and complete.
-pub(crate) unsafe fn meeting_in<'a, B>(late: *mut Late<B>) -> &'a spin::Mutex<Meeting<B>> {
-    // SAFETY: complete, and only shared references to `rest` are made.
-    unsafe {
-        let rest = &(*late).rest;
-        &rest.assume_init_ref().meeting
-    }
-}
-
-/// # Safety
-/// As [`rest`]; and the caller holds the message, or is the one who delivers it, and lets the
-/// reference go before anyone else does.
-pub(crate) unsafe fn own<'a, B>(record: Rec<B>) -> &'a mut Own<B> {
-    // SAFETY: only one party holds or delivers.
-    unsafe { &mut *rest(record).own.get() }
 }
 
 /// Gives a message that `begin` or `up` asked to keep to its keeper.
@@ -372,24 +329,6 @@ pub(crate) unsafe fn forward<B>(record: Rec<B>, port: &Arc<dyn Port<B>>) {
     }
     // SAFETY: held by the caller; `hold` keeps the port alive until delivery.
     unsafe { resume(record, Arc::as_ptr(port)) }
-}
-
-#[cfg(feature = "alloc")]
-impl<B> Own<B> {
-    /// Keeps `port` alive until delivery.
-    pub(crate) fn hold(&mut self, port: &Arc<dyn Port<B>>) -> Result<(), Errno> {
-        for place in &mut self.holds {
-            match place {
-                Some(held) if Arc::ptr_eq(held, port) => return Ok(()),
-                Some(_) => {}
-                None => {
-                    *place = Some(Arc::clone(port));
-                    return Ok(());
-                }
-            }
-        }
-        Err(Errno::ELOOP)
-    }
 }
 
 /// Goes on with a queued message: begins it at its port, or tells its completion.

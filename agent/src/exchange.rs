@@ -183,6 +183,7 @@ pub trait Exchange<B: 'static>: sealed::Holder<B> {
         let record = self.record_mut();
         Origin {
             chain: record.chain.inherit(),
+            #[cfg(feature = "alloc")]
             before: record.counts(),
             counts: Counts::default(),
             #[cfg(feature = "alloc")]

@@ -7,9 +7,11 @@
 use core::{ptr::NonNull, task::Waker};
 
 use crate::{
+    access,
     engine::{self, Step},
+    late::Resume,
     port::{MessageId, Port},
-    record::{Record, Resume},
+    record::Record,
     status::{Errno, Status},
 };
 
@@ -67,7 +69,7 @@ impl<B> Gate<B> {
     unsafe fn enter(&self, record: Rec<B>, resume: Resume<B>) -> Entered {
         let begins = matches!(resume, Resume::Begin(_));
         // SAFETY: held by the caller.
-        unsafe { engine::own(record) }.resume = resume;
+        unsafe { access::own(record) }.resume = resume;
         let mut state = self.state.lock();
         if begins && !state.open {
             return Entered::Closed;
@@ -212,7 +214,7 @@ impl<B> Gate<B> {
     /// The caller holds the record, which it gives away, and the gate.
     unsafe fn turn_away_one(&self, record: Rec<B>) {
         // SAFETY: held by the caller.
-        if matches!(unsafe { engine::own(record) }.resume, Resume::Begin(_)) {
+        if matches!(unsafe { access::own(record) }.resume, Resume::Begin(_)) {
             // SAFETY: as above.
             return unsafe { engine::complete(record, Status::error(Errno::ENODEV)) };
         }
@@ -258,10 +260,10 @@ impl<B> State<B> {
     /// The caller holds the record and gives it to the queue.
     unsafe fn push(&mut self, record: Rec<B>) {
         // SAFETY: held by the caller.
-        unsafe { engine::own(record) }.next = None;
+        unsafe { access::own(record) }.next = None;
         match self.last.replace(record) {
             // SAFETY: held by the queue.
-            Some(last) => unsafe { engine::own(last) }.next = Some(record),
+            Some(last) => unsafe { access::own(last) }.next = Some(record),
             None => self.first = Some(record),
         }
         self.len += 1;
@@ -270,7 +272,7 @@ impl<B> State<B> {
     fn pop(&mut self) -> Option<Rec<B>> {
         let record = self.first?;
         // SAFETY: held by the queue.
-        self.first = unsafe { engine::own(record) }.next.take();
+        self.first = unsafe { access::own(record) }.next.take();
         if self.first.is_none() {
             self.last = None;
         }
@@ -285,7 +287,7 @@ impl<B> State<B> {
             rest -= 1;
             let record = self.pop()?;
             // SAFETY: taken off the queue, so held.
-            let begins = matches!(unsafe { engine::own(record) }.resume, Resume::Begin(_));
+            let begins = matches!(unsafe { access::own(record) }.resume, Resume::Begin(_));
             if begins && record.as_ptr() as usize == id.0 {
                 found = Some(record);
             } else {

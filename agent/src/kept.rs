@@ -6,7 +6,7 @@ use core::{mem::ManuallyDrop, ptr::NonNull};
 use alloc::sync::Arc;
 
 use crate::{
-    engine,
+    access, engine,
     exchange::sealed,
     port::Port,
     record::Record,
@@ -63,7 +63,7 @@ impl<B> Kept<B> {
     /// it lives until the message is delivered.
     pub(crate) fn is_with<K: Port<B>>(&self, keeper: &K) -> bool {
         // SAFETY: held by this value, which came of a hand-over: `keeping` is written.
-        let keeping = unsafe { (*engine::late(self.record)).keeping.assume_init() }.port;
+        let keeping = unsafe { (*access::late(self.record)).keeping.assume_init() }.port;
         // SAFETY: a keeper lives until the message is delivered.
         let size = unsafe { size_of_val(&*keeping) };
         // Values of one place and one size, other than none, are the same or wrap each other.
@@ -95,7 +95,7 @@ impl<B> Kept<B> {
     /// True where the sender has asked for the message to be aborted.
     pub fn aborted(&self) -> bool {
         // SAFETY: a kept record's late part is complete, and outlives this value.
-        unsafe { engine::meeting(self.record) }.lock().abort
+        unsafe { access::meeting(self.record) }.lock().abort
     }
 }
 

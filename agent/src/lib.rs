@@ -16,8 +16,9 @@
 //! | stand on a port of another process | `SchemeAgent` (feature `scheme`) |
 //!
 //! Unsafe code sits in `shared` (memory that another party can change), `data` (slots),
-//! `record`, `request`, `kept`, `engine`, `gate` and `serialized` (who holds a message when),
-//! `call` and `send` (where it lives) and `scheme` (what the kernel may lend).
+//! `record`, `chain`, `late`, `access`, `request`, `kept`, `engine`, `gate` and `serialized` (who
+//! holds a message when), `call` and `send` (where it lives) and `scheme` (what the kernel may
+//! lend).
 #![no_std]
 
 #[cfg(feature = "alloc")]
@@ -25,17 +26,24 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod access;
 mod call;
+mod chain;
 mod count;
 mod data;
 mod engine;
 mod exchange;
 mod gate;
 mod kept;
+mod late;
 #[cfg(feature = "alloc")]
 mod neighbour;
+#[cfg(feature = "alloc")]
+mod pending;
 mod port;
 mod record;
+#[cfg(feature = "alloc")]
+mod reply;
 mod request;
 #[cfg(feature = "scheme")]
 mod scheme;
@@ -57,15 +65,19 @@ pub use data::Bytes;
 pub use data::{Access, Data, Lent};
 pub use exchange::{Exchange, Part};
 pub use kept::Kept;
+pub use late::MAX_DEPTH;
 #[cfg(feature = "alloc")]
 pub use neighbour::Neighbour;
+#[cfg(feature = "alloc")]
+pub use pending::{Pending, Ticket};
 pub use port::{Catch, MessageId, Port, Saved};
-pub use record::MAX_DEPTH;
+#[cfg(feature = "alloc")]
+pub use reply::{ReplyPort, ReplyQueue};
 pub use request::{Outcome, Request};
 #[cfg(feature = "scheme")]
 pub use scheme::{MAX_DATA, SchemeAgent};
 #[cfg(feature = "alloc")]
-pub use send::{Message, Pending, ReplyPort, ReplyQueue, Ticket};
+pub use send::Message;
 pub use serialized::{QUEUE_LIMIT, Serialized, ThreadPort};
 pub use status::{Errno, Status};
 pub use wait::{Spin, Wait, Woken};

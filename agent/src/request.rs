@@ -5,8 +5,9 @@ use core::{marker::PhantomData, ptr::NonNull};
 use crate::{
     count::LayerId,
     exchange::sealed,
+    late::{Frame, Keeper, MAX_DEPTH},
     port::{Catch, Port, Saved},
-    record::{Frame, Keeper, MAX_DEPTH, Record},
+    record::Record,
     status::{Errno, Status},
 };
 

@@ -2,37 +2,27 @@
 //!
 //! One allocation holds record, late part and what the message owns; it can be used again.
 
-use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
-use core::{
-    cell::UnsafeCell,
-    future::Future,
-    marker::PhantomData,
-    pin::Pin,
-    ptr::NonNull,
-    task::{Context, Poll, Waker},
-};
+use alloc::{sync::Arc, vec::Vec};
+use core::{cell::UnsafeCell, marker::PhantomData, ptr::NonNull, task::Waker};
 
 use crate::{
+    access,
     count::{Counts, Meter},
     data::{Bytes, Data, Slot},
     engine,
+    late::{Late, Meeting, Reply, Rest},
+    pending::{Pending, Ticket},
     port::Port,
-    record::{Late, Meeting, Record, Reply, Rest},
+    record::Record,
+    reply::ReplyPort,
     request::{Ended, Request},
     status::{Errno, Status},
 };
 
-/// Takes messages back. The simplest is a [`ReplyQueue`]; others act on the reply at once, in
-/// the context of whoever replies, and so must not block or take long.
-pub trait ReplyPort<B: 'static>: Send + Sync {
-    /// A message is back; it is the receiver's.
-    fn reply(&self, message: Message<B>);
-}
-
 /// Record, late part and belongings in one allocation. The record comes first, so that a
 /// pointer to it is a pointer to the whole.
 #[repr(C)]
-struct Heap<B: 'static> {
+pub(crate) struct Heap<B: 'static> {
     record: UnsafeCell<Record<B>>,
     late: UnsafeCell<Late<B>>,
     owned: UnsafeCell<Owned>,
@@ -49,6 +39,27 @@ struct Owned {
 unsafe impl<B: Send> Send for Heap<B> {}
 // SAFETY: as above.
 unsafe impl<B: Send> Sync for Heap<B> {}
+
+impl<B: 'static> Heap<B> {
+    /// Asks for the abort of the send that `generation` names.
+    pub(crate) fn abort(&self, generation: u32) {
+        let record = NonNull::from(self).cast();
+        // SAFETY: record and late part live in the allocation, the latter complete.
+        unsafe { engine::abort(record, self.late.get(), generation) }
+    }
+
+    /// True where a future's message is back; else `waker` will be woken.
+    pub(crate) fn is_back_or_wake(&self, waker: &Waker) -> bool {
+        let mut waker = Some(waker.clone());
+        // SAFETY: the late part is complete and lives in the allocation.
+        let mut m = unsafe { access::meeting_in(self.late.get()) }.lock();
+        core::mem::swap(&mut m.waker, &mut waker);
+        let back = m.back;
+        // The waker before is dropped outside the lock: that may run anything.
+        drop(m);
+        back
+    }
+}
 
 /// A message of one's own: not sent, or back again. What it carries is owned.
 ///
@@ -77,7 +88,7 @@ pub struct Message<B: 'static> {
 
 impl<B: 'static> Message<B> {
     /// The value of a message that is not in flight.
-    fn back(heap: Arc<Heap<B>>) -> Message<B> {
+    pub(crate) fn back(heap: Arc<Heap<B>>) -> Message<B> {
         Message { heap, body: PhantomData }
     }
 }
@@ -105,7 +116,7 @@ impl<B: Send + 'static> Message<B> {
 
     fn meeting(&self) -> &spin::Mutex<Meeting<B>> {
         // SAFETY: written by `new`, alive as long as the allocation.
-        unsafe { engine::meeting_in(self.heap.late.get()) }
+        unsafe { access::meeting_in(self.heap.late.get()) }
     }
 
     fn record(&self) -> &Record<B> {
@@ -172,13 +183,13 @@ impl<B: Send + 'static> Message<B> {
     /// How the message ended, the last time that it came back.
     pub fn status(&self) -> Status {
         // SAFETY: not in flight, so this value is the holder.
-        unsafe { engine::own(self.raw()) }.status
+        unsafe { access::own(self.raw()) }.status
     }
 
     /// A handle that can ask for the abort of the next send.
     pub fn ticket(&self) -> Ticket<B> {
         let generation = self.meeting().lock().generation.wrapping_add(1);
-        Ticket { heap: Arc::clone(&self.heap), generation }
+        Ticket::new(Arc::clone(&self.heap), generation)
     }
 
     /// Sends the message; it comes back through `reply`, whether the target completed it at
@@ -193,7 +204,7 @@ impl<B: Send + 'static> Message<B> {
     pub fn ask(self, port: &Arc<dyn Port<B>>) -> Pending<B> {
         let ticket = self.ticket();
         self.start(port, Reply::Future);
-        Pending { ticket: Some(ticket) }
+        Pending::new(ticket)
     }
 
     fn start(mut self, port: &Arc<dyn Port<B>>, reply: Reply<B>) {
@@ -214,7 +225,7 @@ impl<B: Send + 'static> Message<B> {
             Ended::Kept(record) => {
                 // SAFETY: not handed over, so still the sender's. There is room: nothing else is
                 // held yet.
-                let held = unsafe { engine::own(record) }.hold(port);
+                let held = unsafe { access::own(record) }.hold(port);
                 debug_assert!(held.is_ok());
                 // SAFETY: as above; the port lives until delivery now.
                 unsafe { engine::hand_over(record) }
@@ -234,7 +245,7 @@ impl<B: Send + 'static> Message<B> {
         record.restart();
         record.clear_counts();
         // SAFETY: not in flight, so this value is the holder.
-        unsafe { engine::own(self.raw()) }.reply = reply;
+        unsafe { access::own(self.raw()) }.reply = reply;
         let mut m = self.meeting().lock();
         (m.replied, m.delivered, m.back) = (false, false, false);
         (m.abort, m.keeper) = (false, None);
@@ -273,7 +284,7 @@ pub(crate) unsafe fn deliver<B>(mut record: NonNull<Record<B>>, reply: Reply<B>)
     unsafe { record.as_mut() }.switch_layer(0);
     // What kept the ports alive goes last: they may be what is running here.
     // SAFETY: nobody else holds the message any more.
-    let holds = core::mem::take(&mut unsafe { engine::own(record) }.holds);
+    let holds = core::mem::take(&mut unsafe { access::own(record) }.holds);
     // SAFETY: `start` forgot this very count.
     let heap = unsafe { Arc::from_raw(record.as_ptr().cast::<Heap<B>>().cast_const()) };
     match reply {
@@ -281,7 +292,7 @@ pub(crate) unsafe fn deliver<B>(mut record: NonNull<Record<B>>, reply: Reply<B>)
         Reply::Future | Reply::Wait => {
             let waker = {
                 // SAFETY: complete; the count keeps it alive.
-                let mut m = unsafe { engine::meeting_in(heap.late.get()) }.lock();
+                let mut m = unsafe { access::meeting_in(heap.late.get()) }.lock();
                 m.back = true;
                 m.waker.take()
             };
@@ -292,118 +303,4 @@ pub(crate) unsafe fn deliver<B>(mut record: NonNull<Record<B>>, reply: Reply<B>)
         }
     }
     drop(holds);
-}
-
-/// Asks for the abort of one send of a message.
-pub struct Ticket<B: 'static> {
-    heap: Arc<Heap<B>>,
-    generation: u32,
-}
-
-impl<B: Send + 'static> Ticket<B> {
-    /// Asks for the abort, once; the message still comes back, cancelled or completed. Nothing
-    /// happens where it is back already, or has been sent again since.
-    pub fn abort(&self) {
-        let record = NonNull::from(&*self.heap).cast();
-        // SAFETY: record and late part live in the allocation, the latter complete.
-        unsafe { engine::abort(record, self.heap.late.get(), self.generation) }
-    }
-}
-
-/// A message under way, as a future.
-#[must_use = "dropping it aborts the message"]
-pub struct Pending<B: Send + 'static> {
-    ticket: Option<Ticket<B>>,
-}
-
-impl<B: Send + 'static> Pending<B> {
-    /// Asks for the abort; the message still comes back.
-    pub fn abort(&self) {
-        if let Some(ticket) = &self.ticket {
-            ticket.abort();
-        }
-    }
-
-    /// The message, if it is back; else `waker` will be woken.
-    fn poll_message(&mut self, waker: &Waker) -> Option<Message<B>> {
-        let heap = &self.ticket.as_ref()?.heap;
-        let mut waker = Some(waker.clone());
-        let back = {
-            // SAFETY: the late part is complete and lives in the allocation.
-            let mut m = unsafe { engine::meeting_in(heap.late.get()) }.lock();
-            // The one before is dropped outside the lock: that may run anything.
-            core::mem::swap(&mut m.waker, &mut waker);
-            m.back
-        };
-        // Whoever delivered may still be letting go of its count.
-        if back { self.ticket.take().map(|ticket| Message::back(ticket.heap)) } else { None }
-    }
-}
-
-impl<B: Send + 'static> Future for Pending<B> {
-    type Output = Message<B>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Message<B>> {
-        assert!(self.ticket.is_some(), "polled after the message was back");
-        match self.poll_message(context.waker()) {
-            Some(message) => Poll::Ready(message),
-            None => Poll::Pending,
-        }
-    }
-}
-
-impl<B: Send + 'static> Drop for Pending<B> {
-    fn drop(&mut self) {
-        self.abort();
-    }
-}
-
-/// A reply port that queues.
-pub struct ReplyQueue<B: 'static> {
-    state: spin::Mutex<QueueState<B>>,
-}
-
-struct QueueState<B: 'static> {
-    messages: VecDeque<Message<B>>,
-    bell: Option<Waker>,
-}
-
-impl<B: Send + 'static> ReplyQueue<B> {
-    /// An empty queue. Messages that come back when nobody holds it any more are freed.
-    pub fn new() -> Arc<ReplyQueue<B>> {
-        let state = QueueState { messages: VecDeque::new(), bell: None };
-        Arc::new(ReplyQueue { state: spin::Mutex::new(state) })
-    }
-
-    /// The next message that is back, if there is one.
-    pub fn get(&self) -> Option<Message<B>> {
-        self.state.lock().messages.pop_front()
-    }
-
-    /// Waits for the next message. For one thread at a time: a reply wakes the last to wait.
-    pub fn wait(&self, wait: &dyn crate::Wait) -> Message<B> {
-        loop {
-            {
-                let mut state = self.state.lock();
-                if let Some(message) = state.messages.pop_front() {
-                    return message;
-                }
-                state.bell = Some(wait.waker());
-            }
-            wait.park();
-        }
-    }
-}
-
-impl<B: Send + 'static> ReplyPort<B> for ReplyQueue<B> {
-    fn reply(&self, message: Message<B>) {
-        let bell = {
-            let mut state = self.state.lock();
-            state.messages.push_back(message);
-            state.bell.take()
-        };
-        if let Some(bell) = bell {
-            bell.wake();
-        }
-    }
 }

@@ -368,6 +368,29 @@ fn a_closed_handle_is_gone() {
     });
 }
 
+#[test]
+fn a_user_who_opens_too_much_is_alone_with_it() {
+    let world = World::serving(ALL);
+    let greedy = world.process(5, 5);
+    let open_zero = || open("/scheme/port/zero", O_RDONLY, 0);
+    let (held, errno) = greedy.enter(|| {
+        let mut held = Vec::new();
+        loop {
+            match open_zero() {
+                Ok(handle) => held.push(handle),
+                Err(errno) => break (held, errno),
+            }
+        }
+    });
+    assert_eq!((errno, held.len()), (EMFILE, 16_384));
+    world.client(6, 6, || assert!(open_zero().is_ok()));
+    world.root(works);
+    greedy.enter(|| {
+        drop(held);
+        assert!(open_zero().is_ok());
+    });
+}
+
 /// Numbers that look random and are the same every time.
 struct Numbers(u64);
 

@@ -15,6 +15,8 @@ const MAX_NODES: usize = 65_536;
 
 /// Handles that are open at once.
 const MAX_HANDLES: usize = 65_536;
+/// How many of them may be one user's, but root's: the others go on.
+const MAX_OF_USER: usize = 16_384;
 
 /// What was opened.
 pub(crate) enum Place {
@@ -168,25 +170,40 @@ impl Handle {
 
 /// All open handles. 0 is the scheme's root and is not in here.
 #[derive(Default)]
-pub(crate) struct Handles(Mutex<(HashMap<u64, Arc<Handle>>, u64)>);
+pub(crate) struct Handles(Mutex<Open>);
+
+#[derive(Default)]
+struct Open {
+    handles: HashMap<u64, Arc<Handle>>,
+    by_user: HashMap<u32, usize>,
+    last: u64,
+}
 
 impl Handles {
-    /// Adds a handle; its number. `EMFILE` where too many are open.
+    /// Adds a handle; its number. `EMFILE` where too many are open, or too many of one user's.
     pub(crate) fn insert(&self, handle: Handle) -> Result<u64, Errno> {
-        let (handles, last) = &mut *lock(&self.0);
-        if handles.len() >= MAX_HANDLES {
+        let Open { handles, by_user, last } = &mut *lock(&self.0);
+        let uid = handle.cred.uid;
+        let users = by_user.entry(uid).or_default();
+        if handles.len() >= MAX_HANDLES || (uid != 0 && *users >= MAX_OF_USER) {
             return Err(Errno::EMFILE);
         }
+        *users += 1;
         *last += 1;
         handles.insert(*last, Arc::new(handle));
         Ok(*last)
     }
 
     pub(crate) fn get(&self, number: u64) -> Option<Arc<Handle>> {
-        lock(&self.0).0.get(&number).cloned()
+        lock(&self.0).handles.get(&number).cloned()
     }
 
     pub(crate) fn remove(&self, number: u64) -> Option<Arc<Handle>> {
-        lock(&self.0).0.remove(&number)
+        let Open { handles, by_user, .. } = &mut *lock(&self.0);
+        let handle = handles.remove(&number)?;
+        if let Some(users) = by_user.get_mut(&handle.cred.uid) {
+            *users -= 1;
+        }
+        Some(handle)
     }
 }

@@ -19,7 +19,7 @@
 //! | `socket` | the scheme protocol: requests in, answers out; the only unsafe code here |
 //! | `serve` | the loop, and who works on a request |
 //! | `handle`, `mount` | what handles and names stand for |
-//! | `open`, `ops`, `calls` | opens, standard operations, messages |
+//! | `open`, `names`, `ops`, `layout`, `calls` | opens, names, standard operations and their structures, messages |
 //! | `place` | what a host puts around drivers: panic containment, serializers, threads |
 //! | `file` | the agent that makes a file or device of the system a block port |
 //! | `remote` | the agent to a port of another process, as a driver |
@@ -29,7 +29,9 @@ mod calls;
 mod file;
 mod handle;
 mod init;
+mod layout;
 mod mount;
+mod names;
 mod open;
 mod ops;
 mod place;

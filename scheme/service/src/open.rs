@@ -3,15 +3,16 @@
 use std::sync::{Arc, Mutex};
 
 use agent::{Data, Errno, Origin};
-use driver::{Attr, Cred, FileKind, MAX_PATH, Node, Op, OpenFlags, Rights, split_parent};
+use driver::{Attr, Cred, FileKind, MAX_PATH, Node, Op, OpenFlags, Rights};
 use syscall::flag::{
-    AT_REMOVEDIR, O_ACCMODE, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDWR, O_STAT, O_SYMLINK,
-    O_TRUNC, O_WRONLY,
+    O_ACCMODE, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDWR, O_STAT, O_SYMLINK, O_TRUNC,
+    O_WRONLY,
 };
 
 use crate::{
     handle::{Handle, Place},
     mount::{Asker, Mount},
+    names::parent,
     serve::{Core, ROOT, Root},
     socket::{Answer, Ask},
 };
@@ -159,26 +160,6 @@ impl Core {
         let opened = self.opened(Handle::new(place, wish.cred, wish.access(), full));
         opened.inspect_err(|_| node.into_iter().for_each(|node| asker.close(node)))
     }
-
-    /// Takes a name away.
-    pub(crate) fn unlink(&self, ask: &Ask, origin: &mut Origin) -> Result<usize, Errno> {
-        let path = ask.copy(MAX_PATH, Errno::ENAMETOOLONG)?;
-        let dir = ask.arg(3) as usize & AT_REMOVEDIR != 0;
-        let from = self.handle(ask.handle())?;
-        let (mount, base, rest) = match &from.place {
-            Place::Names => {
-                let (mount, rest) = self.resolve(&path)?;
-                (mount, Node::ROOT, rest)
-            }
-            _ => (Arc::clone(from.object()?.0), from.object()?.1, path.as_slice()),
-        };
-        if !mount.is_file_system() || rest.iter().all(|byte| *byte == b'/') {
-            return Err(Errno::EACCES);
-        }
-        let asker = &mut Asker { mount: &mount, cred: ask.cred(), origin };
-        let (parent, name) = parent(asker, base, rest)?;
-        asker.ask(Op::Unlink { parent, dir }, Data::NONE, &[name]).map(|(count, _)| count)
-    }
 }
 
 /// The first name of a path, and what follows it.
@@ -195,20 +176,6 @@ fn first_name(path: &[u8]) -> (&[u8], &[u8]) {
         }
         rest = after;
     }
-}
-
-/// The directory that the last name of a path is in, and that name.
-pub(crate) fn parent<'p>(
-    asker: &mut Asker<'_>,
-    base: Node,
-    path: &'p [u8],
-) -> Result<(Node, &'p [u8]), Errno> {
-    let (dir, name) = split_parent(path)?;
-    let (node, attr) = asker.entry(Op::Lookup { parent: base, follow: true }, &[dir])?;
-    if attr.kind != FileKind::Directory {
-        return Err(Errno::ENOTDIR);
-    }
-    Ok((node, name))
 }
 
 /// A device has one name and no nodes.

@@ -2,28 +2,22 @@
 //! `StdFsCall`.
 
 use agent::{Access, Data, Errno, Origin};
-use driver::{Attr, Class, Cred, FileKind, MAX_PATH, Node, Op, OpenFlags, SetAttr, Statfs, Time};
+use driver::{Attr, Class, Cred, FileKind, MAX_PATH, Node, Op, OpenFlags, SetAttr, Statfs};
 use syscall::{
-    data::{Stat, StatVfs},
     flag::{EventFlags, O_APPEND, StdFsCallKind},
     schemev2::Opcode,
 };
 
 use crate::{
     handle::{Handle, Place, lock},
+    layout::{stat, statvfs, times},
     mount::{Asker, Mount},
-    open::parent,
-    place::now,
     serve::Core,
     socket::Ask,
 };
 
 /// Bytes of a directory entry's header, which callers say they expect.
 const DIRENT_HEADER: u64 = 19;
-/// Times that are not times.
-const UTIME_NOW: i64 = (1 << 30) - 1;
-const UTIME_OMIT: i64 = (1 << 30) - 2;
-
 /// A standard operation, whichever form it came in.
 enum Std {
     Chmod(u16),
@@ -239,42 +233,6 @@ impl Core {
         }
         Ok(bytes)
     }
-
-    fn rename(&self, handle: &Handle, ask: &Ask, origin: &mut Origin) -> Result<usize, Errno> {
-        let (mount, node, _) = handle.object()?;
-        let (target, rest) = self.new_path(mount, ask)?;
-        let (_, old) = self.resolve(&handle.path)?;
-        let mut asker = Asker { mount, cred: ask.cred(), origin };
-        let (from, name) = parent(&mut asker, Node::ROOT, old)?;
-        let (to, new_name) = parent(&mut asker, Node::ROOT, &target[rest..])?;
-        let found = asker.entry(Op::Lookup { parent: from, follow: false }, &[name])?;
-        if found.0 != node {
-            // The name that the handle was opened by is something else's by now.
-            return Err(Errno::ESTALE);
-        }
-        let op = Op::Rename { parent: from, to };
-        asker.ask(op, Data::NONE, &[name, new_name]).map(|(count, _)| count)
-    }
-
-    fn link(&self, handle: &Handle, ask: &Ask, origin: &mut Origin) -> Result<usize, Errno> {
-        let (mount, node, _) = handle.object()?;
-        let (target, rest) = self.new_path(mount, ask)?;
-        let mut asker = Asker { mount, cred: ask.cred(), origin };
-        let (parent, name) = parent(&mut asker, Node::ROOT, &target[rest..])?;
-        asker.ask(Op::Link { node, parent }, Data::NONE, &[name]).map(|(count, _)| count)
-    }
-
-    /// The new path of a rename or link, and where in it the part inside the mount begins.
-    /// `EXDEV` where it is in another mount.
-    fn new_path(&self, mount: &Mount, ask: &Ask) -> Result<(Vec<u8>, usize), Errno> {
-        let path = ask.copy(MAX_PATH, Errno::ENAMETOOLONG)?;
-        let (target, rest) = self.resolve(&path)?;
-        if !std::ptr::eq(&*target, mount) {
-            return Err(Errno::EXDEV);
-        }
-        let at = path.len() - rest.len();
-        Ok((path, at))
-    }
 }
 
 fn asker<'a>(mount: &'a Mount, handle: &Handle, origin: &'a mut Origin) -> Asker<'a> {
@@ -348,52 +306,4 @@ fn figures(handle: &Handle, origin: &mut Origin) -> Result<Statfs, Errno> {
 /// Puts a structure into the request's buffer. `EINVAL` where that is too small.
 fn put(ask: &Ask, bytes: &[u8]) -> Result<(), Errno> {
     ask.payload(Access::FILL).copy_in(0, bytes)
-}
-
-fn stat(attr: &Attr) -> Stat {
-    Stat {
-        st_ino: attr.inode,
-        st_mode: attr.kind.mode_bits() | attr.mode,
-        st_nlink: attr.links,
-        st_uid: attr.uid,
-        st_gid: attr.gid,
-        st_size: attr.size,
-        st_blksize: attr.block_size.max(512),
-        st_blocks: attr.blocks,
-        st_mtime: attr.mtime.sec,
-        st_mtime_nsec: attr.mtime.nsec,
-        st_atime: attr.atime.sec,
-        st_atime_nsec: attr.atime.nsec,
-        st_ctime: attr.ctime.sec,
-        st_ctime_nsec: attr.ctime.nsec,
-        ..Stat::default()
-    }
-}
-
-fn statvfs(figures: &Statfs) -> StatVfs {
-    StatVfs {
-        f_bsize: figures.block_size,
-        f_blocks: figures.blocks,
-        f_bfree: figures.free,
-        f_bavail: figures.free,
-    }
-}
-
-/// Two times, as `futimens` sends them: seconds (64 bits), nanoseconds (32), four bytes of room.
-fn times(ask: &Ask) -> Result<SetAttr, Errno> {
-    let bytes = ask.copy(32, Errno::EINVAL)?;
-    let [atime, mtime] = bytes.as_chunks::<16>().0 else { return Err(Errno::EINVAL) };
-    Ok(SetAttr { atime: time(atime)?, mtime: time(mtime)?, ..SetAttr::default() })
-}
-
-fn time(bytes: &[u8; 16]) -> Result<Option<Time>, Errno> {
-    let word = |at: usize| bytes[at..at + 8].try_into().map(u64::from_ne_bytes);
-    let sec = word(0).map_err(|_| Errno::EINVAL)?;
-    let nsec = word(8).map_err(|_| Errno::EINVAL)? as u32;
-    match i64::from(nsec) {
-        UTIME_NOW => Ok(Some(now())),
-        UTIME_OMIT => Ok(None),
-        0..1_000_000_000 if sec <= i64::MAX as u64 => Ok(Some(Time { sec, nsec })),
-        _ => Err(Errno::EINVAL),
-    }
 }

@@ -1,0 +1,55 @@
+//! Ways from a record to its late part, by who may take them.
+
+use core::ptr::NonNull;
+
+use crate::{
+    late::{Late, Meeting, Own, Rest},
+    record::Record,
+};
+
+type Rec<B> = NonNull<Record<B>>;
+
+/// # Safety
+/// The record is alive, and so its late part.
+pub(crate) unsafe fn late<B>(record: Rec<B>) -> *mut Late<B> {
+    // SAFETY: a read of one field that never changes while the record is sent.
+    unsafe { (&raw const (*record.as_ptr()).late).read() }
+}
+
+/// # Safety
+/// The record is alive for `'a`, its late part complete.
+pub(crate) unsafe fn rest<'a, B>(record: Rec<B>) -> &'a Rest<B> {
+    // SAFETY: the late part is complete, and only shared references to `rest` are made.
+    unsafe {
+        let rest = &(*late(record)).rest;
+        rest.assume_init_ref()
+    }
+}
+
+/// # Safety
+/// As [`rest`].
+pub(crate) unsafe fn meeting<'a, B>(record: Rec<B>) -> &'a spin::Mutex<Meeting<B>> {
+    // SAFETY: as the caller's.
+    unsafe { &rest(record).meeting }
+}
+
+/// The meeting, for those who do not hold the message: they keep away from the record's head,
+/// which its holder has exclusively.
+///
+/// # Safety
+/// The late part is alive for `'a`, and complete.
+pub(crate) unsafe fn meeting_in<'a, B>(late: *mut Late<B>) -> &'a spin::Mutex<Meeting<B>> {
+    // SAFETY: complete, and only shared references to `rest` are made.
+    unsafe {
+        let rest = &(*late).rest;
+        &rest.assume_init_ref().meeting
+    }
+}
+
+/// # Safety
+/// As [`rest`]; and the caller holds the message, or is the one who delivers it, and lets the
+/// reference go before anyone else does.
+pub(crate) unsafe fn own<'a, B>(record: Rec<B>) -> &'a mut Own<B> {
+    // SAFETY: only one party holds or delivers.
+    unsafe { &mut *rest(record).own.get() }
+}
