@@ -212,9 +212,9 @@ impl Core {
             Opcode::OpenAt => self.open(ask, origin),
             Opcode::CloseMsg => {
                 self.close(ask.handle(), origin);
-                Ok(Answer::None)
+                count(0)
             }
-            Opcode::Detach => Ok(Answer::None),
+            Opcode::Detach => count(0),
             Opcode::UnlinkAt => self.unlink(ask, origin).and_then(count),
             Opcode::Call => self.call(ask, origin).and_then(count),
             opcode => self.standard(opcode, ask, origin).and_then(count),
@@ -251,4 +251,29 @@ fn count_boundary(ask: &Ask, origin: &mut Origin) {
         maps: u32::from(ask.len() > 0),
         ..Counts::default()
     });
+}
+
+#[cfg(all(test, not(target_os = "redox")))]
+mod tests {
+    use syscall::schemev2::Sqe;
+
+    use super::*;
+
+    #[test]
+    fn an_opcode_that_nobody_knows_is_not_supported() {
+        let daemon = host::Process::isolated("daemon", 0, 0);
+        daemon.enter(|| {
+            let service = Service::single("null", Arc::new(driver_null::Null)).unwrap();
+            let unknown = (0..=u8::MAX).filter(|raw| Opcode::try_from_raw(*raw).is_none());
+            let mut count = 0;
+            for opcode in unknown {
+                let ask = Ask::raw(Sqe { opcode, args: [u64::MAX; 6], ..Sqe::default() });
+                let (_, answer) = service.core.dispatch(ask).expect("there is no thread");
+                assert_eq!(answer, Answer::Status(Err(Errno::EOPNOTSUPP)), "{opcode}");
+                count += 1;
+            }
+            assert!(count > 100);
+        });
+        daemon.exit();
+    }
 }

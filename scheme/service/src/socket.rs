@@ -11,7 +11,7 @@ use driver::Cred;
 use libredox::Fd;
 use syscall::{
     data::NewFdParams,
-    schemev2::{Cqe, CqeOpcode, NewFdFlags, Opcode, Sqe},
+    schemev2::{Cqe, CqeOpcode, NewFdFlags, Opcode, Sqe, SqeFlags},
 };
 
 /// Requests that are read at once.
@@ -37,8 +37,6 @@ pub(crate) enum Answer {
     Status(Result<usize, Errno>),
     /// A new handle; the kernel keeps an offset for it where it is `positioned`.
     Opened { handle: u64, positioned: bool },
-    /// None: the request was a note.
-    None,
 }
 
 /// A request's buffer, good until the answer.
@@ -90,11 +88,11 @@ impl Socket {
         Ok(())
     }
 
-    /// Answers requests, in one write where that is possible. An answer that the kernel refuses
+    /// Answers requests, in one write where that is possible; notes are let go of. An answer that the kernel refuses
     /// (its caller is gone, say) is left out; the others go out.
     pub(crate) fn answer(&self, answers: impl IntoIterator<Item = (Ask, Answer)>) {
-        let cqes: Vec<Cqe> =
-            answers.into_iter().filter_map(|(ask, answer)| answer.encode(ask.sqe.tag)).collect();
+        let answers = answers.into_iter().filter(|(ask, _)| !ask.is_note());
+        let cqes: Vec<Cqe> = answers.map(|(ask, answer)| answer.encode(ask.sqe.tag)).collect();
         let mut rest = cqes.as_slice();
         while !rest.is_empty() {
             // SAFETY: `Cqe` is plain bytes without padding, only read here.
@@ -112,10 +110,9 @@ impl Socket {
 }
 
 impl Answer {
-    fn encode(self, tag: u32) -> Option<Cqe> {
+    fn encode(self, tag: u32) -> Cqe {
         let mut cqe = Cqe { flags: CqeOpcode::RespondRegular as u8, tag, ..Cqe::default() };
         cqe.result = match self {
-            Answer::None => return None,
             Answer::Opened { handle, positioned } => {
                 let flags = if positioned { NewFdFlags::POSITIONED } else { NewFdFlags::empty() };
                 cqe.extra_raw[0] = flags.bits();
@@ -127,7 +124,7 @@ impl Answer {
                 u64::from(errno.0).wrapping_neg()
             }
         };
-        Some(cqe)
+        cqe
     }
 }
 
@@ -137,9 +134,11 @@ impl Ask {
         Opcode::try_from_raw(self.sqe.opcode)
     }
 
-    /// True where no answer is expected.
+    /// True where no answer is expected. One would go to whichever request has the note's tag,
+    /// and take its memory away while it is worked on.
     pub(crate) fn is_note(&self) -> bool {
-        matches!(self.opcode(), Some(Opcode::CloseMsg | Opcode::Detach))
+        let oneway = self.sqe.sqe_flags.contains(SqeFlags::ONEWAY);
+        oneway || matches!(self.opcode(), Some(Opcode::CloseMsg | Opcode::Detach))
     }
 
     /// Names the request until it is answered. Means nothing in a note.
@@ -222,5 +221,33 @@ impl Ask {
         let mut copy = vec![0; self.len()];
         self.payload(Access::FETCH).copy_out(0, &mut copy)?;
         Ok(copy)
+    }
+}
+
+#[cfg(all(test, not(target_os = "redox")))]
+mod tests {
+    use super::*;
+
+    impl Ask {
+        /// A request as no kernel would send it.
+        pub(crate) fn raw(sqe: Sqe) -> Ask {
+            Ask { sqe }
+        }
+    }
+
+    #[test]
+    fn an_errno_that_would_read_as_a_count_becomes_eio() {
+        let word = |errno| Answer::Status(Err(Errno(errno))).encode(7).result;
+        assert_eq!(word(LAST_ERRNO), u64::from(LAST_ERRNO).wrapping_neg());
+        assert_eq!(word(LAST_ERRNO + 1), 5u64.wrapping_neg());
+        assert_eq!(word(4095), 5u64.wrapping_neg());
+    }
+
+    #[test]
+    fn what_goes_one_way_is_a_note() {
+        let ask = |opcode, sqe_flags| Ask::raw(Sqe { opcode, sqe_flags, ..Sqe::default() });
+        assert!(ask(200, SqeFlags::ONEWAY).is_note());
+        assert!(ask(Opcode::CloseMsg as u8, SqeFlags::empty()).is_note());
+        assert!(!ask(Opcode::Call as u8, SqeFlags::empty()).is_note());
     }
 }

@@ -110,7 +110,7 @@ impl Worker {
                 return Err(ask);
             }
             let (tag, note) = (ask.tag(), ask.is_note());
-            let job = Job { ask: Some(ask), answer: Answer::None };
+            let job = Job { ask: Some(ask), answer: Answer::Status(Err(Errno::EIO)) };
             let message = match state.spare.pop() {
                 Some(mut message) => {
                     *message.body_mut() = job;
