@@ -19,6 +19,8 @@ use crate::{
 pub const PARCEL: usize = 64;
 /// Bytes of a reply's values.
 pub const REPLY: usize = 128;
+/// The largest block that another side is believed to have, in bytes.
+const MAX_BLOCK: u32 = 1 << 20;
 
 /// Operation codes.
 mod code {
@@ -365,7 +367,8 @@ pub fn describe_from(bytes: &[u8]) -> Result<Description, Errno> {
         3 => Class::File,
         _ => return Err(Errno::EPROTO),
     };
-    let block_size = u32::try_from(words[2]).ok().filter(|size| *size > 0);
+    let sane = |size: &u32| size.is_power_of_two() && *size <= MAX_BLOCK;
+    let block_size = u32::try_from(words[2]).ok().filter(sane);
     let features = Features::from_bits_truncate(words[3] as u16);
     Ok(Description {
         class,
@@ -496,5 +499,9 @@ mod tests {
         assert_eq!((came.class, came.size, came.block_size), (Class::File, 1 << 30, 512));
         assert!(came.features.contains(Features::READ_ONLY | Features::REMOTE | Features::BLOCKS));
         assert_eq!(describe_from(&[0; REPLY]), Err(Errno::EPROTO));
+        for block_size in [0, 3, u32::MAX, 1 << 31] {
+            let lie = Description { block_size, ..sent };
+            assert_eq!(describe_from(&describe_to(&lie)), Err(Errno::EPROTO));
+        }
     }
 }

@@ -44,21 +44,23 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// The number of the pipe on which init waits to hear that a service is ready.
-fn init_pipe() -> Option<Fd> {
+/// The pipe on which init waits to hear that a service is ready, if it does.
+pub(crate) fn pipe() -> Option<Fd> {
     std::env::var("INIT_NOTIFY").ok()?.parse().ok().map(Fd::new)
 }
 
-/// Makes a scheme known by its root: to init where that waits for it (it registers the name, and
-/// knows then that the service is ready), else in the namespace.
-pub(crate) fn publish(name: &str, root: Fd) -> Result<(), Failure> {
+/// Sends a scheme's root to init, which registers the name and knows then that the service is
+/// ready.
+pub(crate) fn notify(name: &str, root: Fd, pipe: &Fd) -> Result<(), Failure> {
+    let descriptor = root.into_raw().to_ne_bytes();
+    libredox::call::call_wo(pipe.raw(), &descriptor, CallFlags::FD, &[])
+        .map(drop)
+        .map_err(|error| Failure::new("tell init of the scheme", name, Errno::from(error)))
+}
+
+/// Registers a scheme's root in the namespace.
+pub(crate) fn register(name: &str, root: Fd) -> Result<(), Failure> {
     let failed = |error| Failure::new("publish the scheme", name, Errno::from(error));
-    if let Some(pipe) = init_pipe() {
-        let descriptor = root.into_raw().to_ne_bytes();
-        return libredox::call::call_wo(pipe.raw(), &descriptor, CallFlags::FD, &[])
-            .map(drop)
-            .map_err(failed);
-    }
     let namespace = libredox::call::getns().map_err(failed)?;
     libredox::call::register_scheme_to_ns(namespace, name, root.raw()).map_err(failed)?;
     // The namespace has it now.

@@ -10,7 +10,7 @@ use syscall::schemev2::Opcode;
 
 use crate::{
     handle::{Handle, Handles, Place},
-    init::Failure,
+    init::{self, Failure},
     mount::{Asker, Mount},
     place::contained,
     socket::{Answer, Ask, Socket},
@@ -95,13 +95,19 @@ impl Service {
         Ok(Service { core, name: name.into(), root: Some(descriptor) })
     }
 
-    /// Makes the scheme known: through init where that asked for it, else in the namespace.
-    /// `EEXIST` where the name is taken.
+    /// Makes the scheme known: through init where that asked for it (by `INIT_NOTIFY`), else in
+    /// the namespace. `EEXIST` where the name is taken. Done once; again is no error.
     pub fn publish(&mut self) -> Result<(), Failure> {
-        match self.root.take() {
-            Some(root) => crate::init::publish(&self.name, root),
-            None => Ok(()),
+        match init::pipe() {
+            Some(pipe) => self.publish_to(&pipe),
+            None => self.root.take().map_or(Ok(()), |root| init::register(&self.name, root)),
         }
+    }
+
+    /// Makes the scheme known to the init that waits at the other end of `pipe`: it receives the
+    /// scheme's root, and registers it under the name that its unit says.
+    pub fn publish_to(&mut self, pipe: &Fd) -> Result<(), Failure> {
+        self.root.take().map_or(Ok(()), |root| init::notify(&self.name, root, pipe))
     }
 
     /// Serves requests until the socket is closed. Several threads may do it.
