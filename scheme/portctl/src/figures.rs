@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use comfy_table::{CellAlignment, Table, presets::NOTHING};
 use service::{RowReport, StatsReport};
 
 use crate::{error::Error, file::Stream, list::print_json};
@@ -27,25 +28,30 @@ pub(crate) fn stats(port: &str, millis: u64, json: bool, out: &mut dyn Write) ->
 }
 
 fn print(rows: &[RowReport], out: &mut dyn Write) -> Result<(), Error> {
-    writeln!(
-        out,
-        "{:<24} {:>10} {:>10} {:>12} {:>8} {:>8} {:>8} {:>12}",
-        "layer", "messages", "crossings", "translations", "copies", "maps", "looks", "µs"
-    )?;
+    let mut table = Table::new();
+    table.load_style(NOTHING);
+    table.set_header([
+        "layer",
+        "messages",
+        "crossings",
+        "translations",
+        "copies",
+        "maps",
+        "looks",
+        "µs",
+    ]);
     for row in rows {
-        writeln!(
-            out,
-            "{:<24} {:>10} {:>10} {:>12} {:>8} {:>8} {:>8} {:>12}",
-            row.layer,
-            row.messages,
-            row.crossings,
-            row.translations,
-            row.copies,
-            row.maps,
-            row.looks,
-            row.nanoseconds / 1000
-        )?;
+        let counts =
+            [row.messages, row.crossings, row.translations, row.copies, row.maps, row.looks];
+        let mut cells = vec![row.layer.clone()];
+        cells.extend(counts.map(|count| count.to_string()));
+        cells.push((row.nanoseconds / 1000).to_string());
+        table.add_row(cells);
     }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    writeln!(out, "{}", table.trim_fmt())?;
     Ok(())
 }
 

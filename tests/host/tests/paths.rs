@@ -4,7 +4,7 @@ mod common;
 
 use common::*;
 use host::sys;
-use libredox::errno::{ELOOP, EXDEV};
+use libredox::errno::{EFAULT, ELOOP, EXDEV};
 use libredox::{call, flag};
 use syscall::flag as redox;
 use syscall::schemev2::Opcode;
@@ -103,4 +103,27 @@ fn links_without_end_are_eloop() {
         }
     }
     assert_eq!(opening.join().unwrap(), Err(ELOOP));
+}
+
+unsafe extern "C" {
+    fn redox_host_rename_v0(from: *const u8, f: usize, to: *const u8, t: usize) -> usize;
+    fn redox_host_link_v0(from: *const u8, f: usize, to: *const u8, t: usize) -> usize;
+}
+
+#[test]
+fn rename_and_link_are_symbols_too() {
+    let daemon = Daemon::new("req-symbols");
+    let client = daemon.client();
+    let [a, b] = ["a", "b"].map(|rest| daemon.path(rest));
+    let (seen, results) = script(&daemon, &client, &[Ok(8), Ok(0), Ok(9), Ok(0)], move || {
+        let both = [redox_host_rename_v0, redox_host_link_v0];
+        // SAFETY: the strings are good for as long as the calls take.
+        both.map(|call| unsafe { call(a.as_ptr(), a.len(), b.as_ptr(), b.len()) })
+    });
+    assert_eq!(results, [0, 0]);
+    use Opcode::*;
+    assert_eq!(opcodes(&seen), [OpenAt, Frename, OpenAt, Flink].map(|opcode| opcode as u8));
+    // SAFETY: no bytes are given.
+    let nowhere = unsafe { redox_host_rename_v0(std::ptr::null(), 1, std::ptr::null(), 1) };
+    assert_eq!(syscall::Error::demux(nowhere).map_err(|error| error.errno), Err(EFAULT));
 }

@@ -7,6 +7,7 @@ use super::{bytes, mux, path};
 use crate::kernel::files;
 use crate::kernel::memory::{Access, Buffer};
 use crate::rt::{flags, open};
+use crate::sys;
 use crate::thread::{in_kernel, with_fd};
 
 /// The command of `fcntl` that duplicates and sets close-on-exec.
@@ -44,6 +45,33 @@ unsafe extern "C" fn redox_openat_v1(
         let path = unsafe { bytes(base, len) }?;
         files::openat(cx, fd, path, flags, fcntl_flags)
     }))
+}
+
+/// Gives what a path names another name in its scheme. `libredox` has no function for it, so this
+/// is a symbol of the host's own; programs of Redox use libc's `rename`.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn redox_host_rename_v0(
+    from: *const u8,
+    from_len: usize,
+    to: *const u8,
+    to_len: usize,
+) -> usize {
+    // SAFETY: the caller passes valid strings.
+    let paths = unsafe { path(from, from_len).and_then(|from| Ok((from, path(to, to_len)?))) };
+    mux(paths.and_then(|(from, to)| sys::rename(from, to)).map(|()| 0))
+}
+
+/// Gives what a path names one more name in its scheme, as [`redox_host_rename_v0`].
+#[unsafe(no_mangle)]
+unsafe extern "C" fn redox_host_link_v0(
+    from: *const u8,
+    from_len: usize,
+    to: *const u8,
+    to_len: usize,
+) -> usize {
+    // SAFETY: the caller passes valid strings.
+    let paths = unsafe { path(from, from_len).and_then(|from| Ok((from, path(to, to_len)?))) };
+    mux(paths.and_then(|(from, to)| sys::link(from, to)).map(|()| 0))
 }
 
 fn dup(fd: usize, verb: Result<&[u8]>) -> Result<usize> {
