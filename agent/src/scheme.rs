@@ -144,6 +144,7 @@ impl<B: Cross> SchemeAgent<B> {
 
     fn cross_parcel(&self, words: Words, request: &mut Request<'_, B>) -> Result<usize, Errno> {
         let mut parcel = Vec::new();
+        request.count(Counts { maps: 1, ..Counts::default() });
         request.body().pack([request.name(0), request.name(1)], &mut parcel)?;
         let count = self.ask(words, &mut parcel)?;
         request.body_mut().unpack_reply(Status::ok(count), &parcel)?;

@@ -48,8 +48,11 @@ fn print(rows: &[RowReport], out: &mut dyn Write) -> Result<(), Error> {
         cells.push((row.nanoseconds / 1000).to_string());
         table.add_row(cells);
     }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
+    for (index, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 2));
+        if index > 0 {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
     }
     writeln!(out, "{}", table.trim_fmt())?;
     Ok(())
