@@ -4,9 +4,11 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
+use crate::compare;
+#[cfg(not(target_os = "redox"))]
 use crate::{attempt, demo};
 
-/// Messages, ports and agents for Redox drivers, tried on this host.
+/// Messages, ports and agents for Redox drivers, tried out.
 #[derive(Parser)]
 #[command(name = "ports", version)]
 struct Options {
@@ -19,6 +21,7 @@ enum Command {
     /// Make a RedoxFS image of a tree, serve it through stacked drivers, read everything back
     /// through scheme handles and compare; with the file system beside the disk's drivers, then
     /// in a service of its own.
+    #[cfg(not(target_os = "redox"))]
     Demo {
         /// The tree; without it, the files of this project that git tracks.
         dir: Option<PathBuf>,
@@ -28,9 +31,13 @@ enum Command {
         /// Write the figures here, as JSON.
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
+        /// Write here what is in the tree, for `compare` on a Redox that has the image.
+        #[arg(long, value_name = "FILE")]
+        list: Option<PathBuf>,
     },
     /// Start portd in this process and run portctl against it, once for every group of arguments
     /// between `--`.
+    #[cfg(not(target_os = "redox"))]
     Try {
         /// The description of the stacks; without it, the one that is installed on Redox.
         #[arg(long, value_name = "FILE")]
@@ -39,14 +46,28 @@ enum Command {
         #[arg(last = true, required = true)]
         args: Vec<String>,
     },
+    /// Compare what a service serves with a list that `demo --list` wrote elsewhere; then write
+    /// there, read it back and take it away.
+    Compare {
+        /// The list.
+        list: PathBuf,
+        /// Where the tree is served, such as /scheme/port/fs.
+        root: String,
+        /// Do not write.
+        #[arg(long)]
+        read_only: bool,
+    },
 }
 
 /// Runs the tool. Exit status: 0; 1 where something failed or differs; 2 for a wrong command
 /// line.
 pub fn main() -> ExitCode {
     let done = match Options::parse().command {
-        Command::Demo { dir, image, json } => demo::run(dir, image, json),
+        #[cfg(not(target_os = "redox"))]
+        Command::Demo { dir, image, json, list } => demo::run(dir, image, json, list),
+        #[cfg(not(target_os = "redox"))]
         Command::Try { config, args } => return attempt::run(config, args),
+        Command::Compare { list, root, read_only } => compare::run(&list, &root, read_only),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

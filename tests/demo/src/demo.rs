@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use service::Service;
 
 use crate::{
-    image,
+    compare, image,
     report::{self, Figures, Run},
     tree::Tree,
     verify,
@@ -47,6 +47,7 @@ pub(crate) fn run(
     dir: Option<PathBuf>,
     image: Option<PathBuf>,
     json: Option<PathBuf>,
+    list: Option<PathBuf>,
 ) -> Result<()> {
     let tree = match &dir {
         Some(dir) => Tree::of(dir)?,
@@ -64,6 +65,9 @@ pub(crate) fn run(
     let progress = bar(tree.items.len(), "making the image");
     image::make(&image, &tree, &progress)?;
     progress.finish_and_clear();
+    if let Some(list) = &list {
+        compare::write(list, &tree)?;
+    }
     let together = place("one process", &description(&image, "part"), &tree, verify::write)?;
     let apart = place(
         "two processes",

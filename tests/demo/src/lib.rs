@@ -3,21 +3,31 @@
 //! | module | job |
 //! | --- | --- |
 //! | `tree` | the files that the demonstration is about |
-//! | `image` | a disk image with a partition table and a RedoxFS that holds them |
-//! | `world` | services and clients, as processes of the host's Redox ABI |
 //! | `verify` | reading everything back through scheme handles, writing, reading again |
+//! | `collect`, `image` | the files of a directory; a disk image that holds them |
+//! | `world` | services and clients, as processes of the host's Redox ABI |
 //! | `report` | what it cost, by layer |
-//! | `demo`, `attempt`, `cli` | the commands |
-#![cfg(not(target_os = "redox"))]
+//! | `demo`, `attempt`, `compare`, `cli` | the commands |
+//!
+//! On Redox there is `compare` alone: the services are real ones there.
 
+#[cfg(not(target_os = "redox"))]
 mod attempt;
 mod cli;
+#[cfg(not(target_os = "redox"))]
+mod collect;
+mod compare;
+#[cfg(not(target_os = "redox"))]
 mod demo;
+#[cfg(not(target_os = "redox"))]
 pub mod image;
+#[cfg(not(target_os = "redox"))]
 mod report;
 pub mod tree;
 pub mod verify;
+#[cfg(not(target_os = "redox"))]
 pub mod world;
 
 pub use cli::main;
+#[cfg(not(target_os = "redox"))]
 pub use demo::description;

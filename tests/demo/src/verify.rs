@@ -166,6 +166,9 @@ fn expect(path: &str, bytes: &[u8]) -> Result<()> {
 }
 
 fn remove(path: &str, dir: bool) -> Result<()> {
+    #[cfg(not(target_os = "redox"))]
     let removed = if dir { host::sys::rmdir(path) } else { host::sys::unlink(path) };
+    #[cfg(target_os = "redox")]
+    let removed = if dir { std::fs::remove_dir(path) } else { std::fs::remove_file(path) };
     removed.map(drop).map_err(|error| format!("can't remove {path}: {error}"))
 }

@@ -74,3 +74,19 @@ fn the_tool_is_tried_against_a_daemon_of_its_own() {
     let (ok, _, err) = ports(&["try", "--", "cat", "/scheme/port/none"]);
     assert!(!ok && err.contains("can't open /scheme/port/none"), "{err}");
 }
+
+#[test]
+fn what_a_service_serves_is_compared_with_a_list() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_string();
+    fs::create_dir(path("tree")).unwrap();
+    fs::write(path("tree/a file"), b"contents").unwrap();
+    let (image, list) = (path("image"), path("list"));
+    let (ok, _, err) = ports(&["demo", &path("tree"), "--image", &image, "--list", &list]);
+    assert!(ok, "{err}");
+    // There is no service in a namespace of its own: the first thing that can't be done is said.
+    let (ok, _, err) = ports(&["compare", &list, "/scheme/port/fs"]);
+    assert!(!ok && err.contains("/scheme/port/fs"), "{err}");
+    let (ok, _, err) = ports(&["compare", &path("no list"), "/scheme/port/fs"]);
+    assert!(!ok && err.contains("no list"), "{err}");
+}
