@@ -63,6 +63,13 @@ impl Origin {
         }
     }
 
+    /// True where somebody reads costs by layer.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub fn is_metered(&self) -> bool {
+        self.meter.is_some()
+    }
+
     /// Reads costs by layer from here on.
     #[cfg(feature = "alloc")]
     pub fn set_meter(&mut self, meter: Option<Box<Meter>>) -> Option<Box<Meter>> {
@@ -145,14 +152,32 @@ impl<'a, B: 'static> Call<'a, B> {
         self.record.restart();
         self.record.chain.copy_from(&origin.chain);
         #[cfg(feature = "alloc")]
-        core::mem::swap(&mut *self.record.meter, &mut origin.meter);
+        let status = match origin.meter.take() {
+            None => self.run_on(port, wait),
+            Some(meter) => self.run_metered(meter, origin, port, wait),
+        };
+        #[cfg(not(feature = "alloc"))]
+        let status = self.run_on(port, wait);
+        origin.counts += self.record.counts();
+        status
+    }
+
+    /// Runs with a meter, which goes back to `origin`.
+    #[cfg(feature = "alloc")]
+    #[cold]
+    fn run_metered<P: Port<B> + ?Sized>(
+        &mut self,
+        meter: Box<Meter>,
+        origin: &mut Origin,
+        port: &P,
+        wait: &dyn Wait,
+    ) -> Status {
+        *self.record.meter = Some(meter);
         let layer = self.record.layer();
         let status = self.run_on(port, wait);
         // A reply that came late left the meter at the layer where it came from.
         self.record.switch_layer(layer);
-        #[cfg(feature = "alloc")]
-        core::mem::swap(&mut *self.record.meter, &mut origin.meter);
-        origin.counts += self.record.counts();
+        origin.meter = self.record.meter.take();
         status
     }
 

@@ -25,6 +25,13 @@ impl Chain {
     #[inline]
     pub(crate) fn copy_from(&mut self, other: &Chain) {
         (self.len, self.inherited) = (other.len, other.inherited);
+        if other.len > 0 {
+            self.copy_places(other);
+        }
+    }
+
+    #[cold]
+    fn copy_places(&mut self, other: &Chain) {
         for (to, from) in self.at.iter_mut().zip(&other.at).take(other.len as usize) {
             *to = *from;
         }

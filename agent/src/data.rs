@@ -246,16 +246,14 @@ impl Slot {
     }
 
     pub(crate) fn fill_zero(&mut self, range: Range<usize>) -> Result<(), Errno> {
-        const ZEROS: [u8; 512] = [0; 512];
         let len = range.end.checked_sub(range.start).ok_or(Errno::EINVAL)?;
         let dst = self.check(range.start, len, Access::FILL)?;
-        if !self.access.contains(Access::SHARED) {
+        if self.access.contains(Access::SHARED) {
+            // SAFETY: `check` found the range inside the lent memory, valid until the reply.
+            unsafe { shared::zero(dst, len) };
+        } else {
             // SAFETY: inside the sender's private room, held exclusively until the reply.
             unsafe { core::ptr::write_bytes(dst, 0, len) };
-            return Ok(());
-        }
-        for at in range.clone().step_by(ZEROS.len()) {
-            self.fill(at, &ZEROS[..ZEROS.len().min(range.end - at)])?;
         }
         Ok(())
     }

@@ -186,7 +186,10 @@ pub(crate) unsafe fn tell_first<B>(record: Rec<B>, status: Status) -> Step {
         let (request, port) = (Request::new(record), &*frame.port);
         match frame.catch {
             None => port.up(request, status, frame.saved),
-            Some(catch) => request.enter_contained(&*catch, port, Entry::Up(status, frame.saved)),
+            Some(catch) => {
+                let entry = Entry::Up(status, frame.saved);
+                request.enter_contained(&*catch, &*catch, port, entry)
+            }
         }
         .ended
     };

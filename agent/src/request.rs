@@ -256,15 +256,21 @@ impl<'s, B> Request<'s, B> {
     /// `EIO`, as it was before. Whatever of it happens at `port` later, in a context that is not
     /// this one, is contained in the same way: completions, [`Port::take`], [`Port::abort`].
     #[inline]
-    pub fn contain<P: Port<B> + ?Sized>(self, catch: &'s dyn Catch, port: &'s P) -> Outcome<'s, B> {
-        self.enter_contained(catch, port, Entry::Begin)
+    pub fn contain<C: Catch, P: Port<B> + ?Sized>(
+        self,
+        catch: &'s C,
+        port: &'s P,
+    ) -> Outcome<'s, B> {
+        self.enter_contained(catch, catch, port, Entry::Begin)
     }
 
     /// The port is entered as every port is, for a lifetime that it can't name: a closure could
-    /// hide the request and go on using it.
-    pub(crate) fn enter_contained<P: Port<B> + ?Sized>(
+    /// hide the request and go on using it. `late` is `catch` again, for what happens later.
+    #[inline]
+    pub(crate) fn enter_contained<C: Catch + ?Sized, P: Port<B> + ?Sized>(
         mut self,
-        catch: &'s dyn Catch,
+        catch: &'s C,
+        late: &'s dyn Catch,
         port: &'s P,
         entry: Entry,
     ) -> Outcome<'s, B> {
@@ -284,7 +290,7 @@ impl<'s, B> Request<'s, B> {
         match outcome {
             Some(outcome) if returned => {
                 if let Ended::Kept(_) = outcome.ended {
-                    request.contain_late(before.frames, catch);
+                    request.contain_late(before.frames, late);
                 }
                 outcome
             }

@@ -123,6 +123,7 @@ pub struct Parcel {
 
 /// What a code's payload is, before anything else is known of the message. `None` for an unknown
 /// code. Describe (code 0) carries a parcel.
+#[inline]
 pub(crate) fn carries(op: u16) -> Option<Carries> {
     Some(match op {
         code::READ | code::WRITE | code::READDIR | code::READLINK => Carries::Data,
@@ -139,6 +140,7 @@ impl Parcel {
     }
 
     /// What the payload of a message with these words is. `ENOSYS` for an unknown operation.
+    #[inline]
     pub fn carries(words: &Words) -> Result<Carries, Errno> {
         carries(words.op).ok_or(Errno::ENOSYS)
     }
@@ -146,6 +148,25 @@ impl Parcel {
     /// True where the driver fills the data rather than fetching it.
     pub fn fills(words: &Words) -> bool {
         words.op != code::WRITE
+    }
+
+    /// What words alone ask of `node`. `None` for an operation that is unknown or carries a
+    /// parcel, and for arguments that make no sense.
+    #[inline]
+    pub fn plain(words: &Words, node: Node) -> Option<Op> {
+        let offset = words.offset;
+        Some(match words.op {
+            code::READ => Op::Read { node, offset },
+            code::WRITE => Op::Write { node, offset },
+            code::FLUSH => Op::Flush { node },
+            code::POLL => Op::Poll { interest: Ready::from_bits(small(offset)?)? },
+            code::OPEN => Op::Open { node, flags: flags(offset)? },
+            code::CLOSE => Op::Close { node },
+            code::READDIR => Op::Readdir { node, cookie: offset },
+            code::READLINK => Op::Readlink { node },
+            code::TRUNCATE => Op::Truncate { node, len: offset },
+            _ => return None,
+        })
     }
 
     /// Takes a request apart. `parcel` is a private copy of the payload, empty where the
@@ -156,7 +177,7 @@ impl Parcel {
         if Parcel::carries(words)? == Carries::Parcel {
             names = unpack_args(parcel, &mut args)?;
         }
-        let op = unpack_op(words, &args)?;
+        let op = unpack_op(words, &args).ok_or(Errno::EPROTO)?;
         check_names(&op, &mut names)?;
         Ok(Parcel { body: Body::new(op, cred), names })
     }
@@ -179,37 +200,35 @@ fn unpack_args(parcel: &[u8], args: &mut Args) -> Result<Vec<Vec<u8>>, Errno> {
     Ok(alloc::vec![first.to_vec(), second.to_vec()])
 }
 
-fn unpack_op(words: &Words, args: &Args) -> Result<Op, Errno> {
+/// `None` for arguments that make no sense; what the operation carries has been seen to.
+fn unpack_op(words: &Words, args: &Args) -> Option<Op> {
     let node = Node(u64::from(words.object));
     let offset = words.offset;
-    let small = |value: u64| u16::try_from(value).map_err(|_| Errno::EPROTO);
-    let flag = |value: u64| if value < 2 { Ok(value == 1) } else { Err(Errno::EPROTO) };
-    let flags = |value: u16| OpenFlags::from_bits(value).ok_or(Errno::EPROTO);
-    Ok(match words.op {
-        code::READ => Op::Read { node, offset },
-        code::WRITE => Op::Write { node, offset },
-        code::FLUSH => Op::Flush { node },
+    let flag = |value: u64| (value < 2).then_some(value == 1);
+    Some(match words.op {
         code::DISCARD => Op::Discard { offset, len: args[1] },
-        code::POLL => Op::Poll { interest: Ready::from_bits(small(offset)?).ok_or(Errno::EPROTO)? },
         code::LOOKUP => Op::Lookup { parent: node, follow: flag(offset)? },
-        code::OPEN => Op::Open { node, flags: flags(small(offset)?)? },
-        code::CLOSE => Op::Close { node },
         code::GETATTR => Op::Getattr { node },
         code::SETATTR => Op::Setattr { node, set: unpack_set(args)? },
-        code::READDIR => Op::Readdir { node, cookie: offset },
         code::CREATE => {
-            Op::Create { parent: node, mode: args[1] as u16, flags: flags(small(args[1] >> 16)?)? }
+            Op::Create { parent: node, mode: args[1] as u16, flags: flags(args[1] >> 16)? }
         }
         code::MKDIR => Op::Mkdir { parent: node, mode: small(offset)? },
         code::SYMLINK => Op::Symlink { parent: node },
-        code::READLINK => Op::Readlink { node },
         code::LINK => Op::Link { node, parent: Node(offset) },
         code::UNLINK => Op::Unlink { parent: node, dir: flag(offset)? },
         code::RENAME => Op::Rename { parent: node, to: Node(offset) },
-        code::TRUNCATE => Op::Truncate { node, len: offset },
         code::STATFS => Op::Statfs,
-        _ => return Err(Errno::ENOSYS),
+        _ => return Parcel::plain(words, node),
     })
+}
+
+fn small(value: u64) -> Option<u16> {
+    u16::try_from(value).ok()
+}
+
+fn flags(value: u64) -> Option<OpenFlags> {
+    small(value).and_then(OpenFlags::from_bits)
 }
 
 /// An operation that takes one name leaves the second empty.
@@ -238,13 +257,13 @@ fn pack_set(set: &SetAttr, args: &mut Args) {
     args[6] = u64::from(atime.nsec) | u64::from(mtime.nsec) << 32;
 }
 
-fn unpack_set(args: &Args) -> Result<SetAttr, Errno> {
+fn unpack_set(args: &Args) -> Option<SetAttr> {
     let given = |bit: u32| args[1] >> bit & 1 == 1;
     let (atime, mtime) = (args[6] as u32, (args[6] >> 32) as u32);
     if args[1] >= 32 || args[2] > 0o7777 || atime.max(mtime) >= 1_000_000_000 {
-        return Err(Errno::EPROTO);
+        return None;
     }
-    Ok(SetAttr {
+    Some(SetAttr {
         mode: given(0).then_some(args[2] as u16),
         uid: given(1).then_some(args[3] as u32),
         gid: given(2).then_some((args[3] >> 32) as u32),

@@ -93,10 +93,10 @@ impl Pages {
     /// What lies at `offset`, `len` bytes at most. A hole reaches up to the next page there is.
     fn piece(&self, offset: u64, len: usize) -> Piece<'_> {
         let (index, start) = locate(offset);
+        if let Some(page) = self.0.get(&index) {
+            return Piece::Bytes(&page[start..PAGE.min(start.saturating_add(len))]);
+        }
         match self.0.range(index..).next() {
-            Some((at, page)) if *at == index => {
-                Piece::Bytes(&page[start..PAGE.min(start.saturating_add(len))])
-            }
             Some((at, _)) => {
                 let hole = at * PAGE as u64 - offset;
                 Piece::Hole(usize::try_from(hole).map_or(len, |hole| hole.min(len)))

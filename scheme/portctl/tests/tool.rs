@@ -77,7 +77,7 @@ fn ls_lists_drivers_and_directories() {
         let long = says(&["ls", "-l", &at("")]);
         let lines: Vec<&str> = long.lines().collect();
         assert!(lines[1].starts_with("- 0644     0     0            5 b"), "{long}");
-        assert!(lines[2].starts_with("d 0777") && lines[2].ends_with(" dir"), "{long}");
+        assert!(lines[2].starts_with("d 0755") && lines[2].ends_with(" dir"), "{long}");
         assert!(lines[3].starts_with("l 0777") && lines[3].ends_with(" link -> b"), "{long}");
         let link = says(&["ls", "-l", &at("link")]);
         assert!(link.ends_with(" /scheme/port/tmp/link -> b\n"), "{link}");

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard},
 };
 
 use agent::Errno;
@@ -117,13 +117,21 @@ impl Handle {
     }
 
     /// The node behind a number; `ESTALE` for one that was never given.
+    #[inline]
     pub(crate) fn node(&self, number: u64) -> Result<Node, Errno> {
-        self.with(number, |entry| Ok(entry.node))
+        match (&self.place, number) {
+            (Place::Object { node, .. }, 0) => Ok(*node),
+            _ => self.with(number, |entry| Ok(entry.node)),
+        }
     }
 
     /// `EBADF` where the object behind a number is not open for `rights`.
+    #[inline]
     pub(crate) fn may_on(&self, number: u64, rights: OpenFlags) -> Result<(), Errno> {
         let own = if number == 0 { self.access } else { OpenFlags::empty() };
+        if own.contains(rights) {
+            return Ok(());
+        }
         self.with(number, |entry| {
             if (entry.rights | own).contains(rights) { Ok(()) } else { Err(Errno::EBADF) }
         })
@@ -149,6 +157,7 @@ impl Handle {
         })
     }
 
+    #[inline(never)]
     fn with<T>(
         &self,
         number: u64,
@@ -170,40 +179,120 @@ impl Handle {
 
 /// All open handles. 0 is the scheme's root and is not in here.
 #[derive(Default)]
-pub(crate) struct Handles(Mutex<Open>);
+pub(crate) struct Handles(RwLock<Open>);
 
 #[derive(Default)]
 struct Open {
-    handles: HashMap<u64, Arc<Handle>>,
+    slots: Vec<Slot>,
+    /// Slots without a handle.
+    free: Vec<u32>,
     by_user: HashMap<u32, usize>,
-    last: u64,
+}
+
+/// A place for handles, one after the other. A handle's number is its slot's index and generation,
+/// so the number of one that is gone is not the next one's.
+#[derive(Default)]
+struct Slot {
+    /// Counts the handles that were here, from 1 on.
+    generation: u32,
+    handle: Option<Arc<Handle>>,
+}
+
+fn index(number: u64) -> usize {
+    number as u32 as usize
+}
+
+fn generation(number: u64) -> u32 {
+    (number >> 32) as u32
+}
+
+impl Open {
+    fn free_slot(&mut self) -> u32 {
+        self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::default());
+            self.slots.len() as u32 - 1
+        })
+    }
 }
 
 impl Handles {
+    fn write(&self) -> RwLockWriteGuard<'_, Open> {
+        // As in `lock`.
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Adds a handle; its number. `EMFILE` where too many are open, or too many of one user's.
     pub(crate) fn insert(&self, handle: Handle) -> Result<u64, Errno> {
-        let Open { handles, by_user, last } = &mut *lock(&self.0);
+        let open = &mut *self.write();
         let uid = handle.cred.uid;
-        let users = by_user.entry(uid).or_default();
-        if handles.len() >= MAX_HANDLES || (uid != 0 && *users >= MAX_OF_USER) {
+        let count = open.slots.len() - open.free.len();
+        let users = open.by_user.entry(uid).or_default();
+        if count >= MAX_HANDLES || (uid != 0 && *users >= MAX_OF_USER) {
             return Err(Errno::EMFILE);
         }
         *users += 1;
-        *last += 1;
-        handles.insert(*last, Arc::new(handle));
-        Ok(*last)
+        let index = open.free_slot();
+        let slot = &mut open.slots[index as usize];
+        slot.generation = slot.generation.wrapping_add(1).max(1);
+        slot.handle = Some(Arc::new(handle));
+        Ok(u64::from(slot.generation) << 32 | u64::from(index))
     }
 
+    #[inline]
     pub(crate) fn get(&self, number: u64) -> Option<Arc<Handle>> {
-        lock(&self.0).handles.get(&number).cloned()
+        let open = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let slot = open.slots.get(index(number))?;
+        if slot.generation == generation(number) { slot.handle.clone() } else { None }
     }
 
     pub(crate) fn remove(&self, number: u64) -> Option<Arc<Handle>> {
-        let Open { handles, by_user, .. } = &mut *lock(&self.0);
-        let handle = handles.remove(&number)?;
-        if let Some(users) = by_user.get_mut(&handle.cred.uid) {
+        let open = &mut *self.write();
+        let slot = open.slots.get_mut(index(number))?;
+        let handle = slot.handle.take_if(|_| slot.generation == generation(number))?;
+        open.free.push(number as u32);
+        if let Some(users) = open.by_user.get_mut(&handle.cred.uid) {
             *users -= 1;
         }
         Some(handle)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn handle(uid: u32) -> Handle {
+        Handle::new(Place::Names, Cred { uid, gid: 0 }, OpenFlags::READ, Vec::new())
+    }
+
+    #[test]
+    fn a_number_is_good_until_its_handle_is_gone_and_never_again() {
+        let handles = Handles::default();
+        let mut gone = Vec::new();
+        for uid in 0..5 {
+            let numbers = [uid, uid + 10].map(|uid| handles.insert(handle(uid)).unwrap());
+            assert!(!numbers.contains(&0), "0 is the root");
+            for (number, uid) in numbers.into_iter().zip([uid, uid + 10]) {
+                assert_eq!(handles.get(number).unwrap().cred.uid, uid);
+                assert_eq!(handles.remove(number).unwrap().cred.uid, uid);
+                gone.push(number);
+                for number in &gone {
+                    assert!(handles.get(*number).is_none() && handles.remove(*number).is_none());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_one_user_has_open_is_limited_and_given_back() {
+        let handles = Handles::default();
+        let mut last = 0;
+        for _ in 0..MAX_OF_USER {
+            last = handles.insert(handle(7)).unwrap();
+        }
+        assert_eq!(handles.insert(handle(7)), Err(Errno::EMFILE));
+        handles.insert(handle(8)).unwrap();
+        handles.remove(last).unwrap();
+        handles.insert(handle(7)).unwrap();
     }
 }

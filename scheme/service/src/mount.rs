@@ -59,13 +59,20 @@ impl Asker<'_> {
         for name in names {
             call = call.name(name);
         }
-        let status = self.mount.port.call(self.origin, &PARK, &mut call);
-        status.result().map(|count| (count, call.into_body()))
+        let count = self.send(&mut call)?;
+        Ok((count, call.into_body()))
+    }
+
+    /// Sends a message and waits.
+    #[inline]
+    pub(crate) fn send(&mut self, call: &mut Call<'_, Body>) -> Result<usize, Errno> {
+        self.mount.port.call(self.origin, &PARK, call).result()
     }
 
     /// Asks for nothing but a count.
+    #[inline]
     pub(crate) fn count(&mut self, op: Op, data: Data<'_>) -> Result<usize, Errno> {
-        self.ask(op, data, &[]).map(|(count, _)| count)
+        self.send(&mut Call::new(Body::new(op, self.cred), data))
     }
 
     /// Asks for a node and its attributes.

@@ -1,7 +1,5 @@
 //! Names that come, go and change.
 
-use std::sync::Arc;
-
 use agent::{Data, Errno, Origin};
 use driver::{FileKind, MAX_PATH, Node, Op, split_parent};
 use syscall::flag::AT_REMOVEDIR;
@@ -15,21 +13,26 @@ use crate::{
 
 impl Core {
     /// Takes a name away.
-    pub(crate) fn unlink(&self, ask: &Ask, origin: &mut Origin) -> Result<usize, Errno> {
+    #[inline(never)]
+    pub(crate) fn unlink(
+        &self,
+        from: &Handle,
+        ask: &Ask,
+        origin: &mut Origin,
+    ) -> Result<usize, Errno> {
         let path = ask.copy(MAX_PATH, Errno::ENAMETOOLONG)?;
         let dir = ask.arg(3) as usize & AT_REMOVEDIR != 0;
-        let from = self.handle(ask.handle())?;
         let (mount, base, rest) = match &from.place {
             Place::Names => {
                 let (mount, rest) = self.resolve(&path)?;
                 (mount, Node::ROOT, rest)
             }
-            _ => (Arc::clone(from.object()?.0), from.object()?.1, path.as_slice()),
+            _ => (from.object()?.0, from.object()?.1, path.as_slice()),
         };
         if !mount.is_file_system() || rest.iter().all(|byte| *byte == b'/') {
             return Err(Errno::EACCES);
         }
-        let asker = &mut Asker { mount: &mount, cred: ask.cred(), origin };
+        let asker = &mut Asker { mount, cred: ask.cred(), origin };
         let (parent, name) = parent(asker, base, rest)?;
         asker.ask(Op::Unlink { parent, dir }, Data::NONE, &[name]).map(|(count, _)| count)
     }
@@ -76,7 +79,7 @@ impl Core {
     fn new_path(&self, mount: &Mount, ask: &Ask) -> Result<(Vec<u8>, usize), Errno> {
         let path = ask.copy(MAX_PATH, Errno::ENAMETOOLONG)?;
         let (target, rest) = self.resolve(&path)?;
-        if !std::ptr::eq(&*target, mount) {
+        if !std::ptr::eq(&**target, mount) {
             return Err(Errno::EXDEV);
         }
         let at = path.len() - rest.len();

@@ -56,22 +56,27 @@ impl Wish {
 
 impl Core {
     /// The mount that a path from the scheme's root leads to, and the rest of the path.
-    pub(crate) fn resolve<'p>(&self, path: &'p [u8]) -> Result<(Arc<Mount>, &'p [u8]), Errno> {
+    pub(crate) fn resolve<'p>(&self, path: &'p [u8]) -> Result<(&Arc<Mount>, &'p [u8]), Errno> {
         match &self.root {
-            Root::Single(mount) => Ok((Arc::clone(mount), path)),
+            Root::Single(mount) => Ok((mount, path)),
             Root::Directory(mounts) => {
                 let (name, rest) = first_name(path);
                 let mount = mounts.iter().find(|mount| mount.name.as_bytes() == name);
-                mount.map(|mount| (Arc::clone(mount), rest)).ok_or(Errno::ENOENT)
+                mount.map(|mount| (mount, rest)).ok_or(Errno::ENOENT)
             }
         }
     }
 
-    pub(crate) fn open(&self, ask: &Ask, origin: &mut Origin) -> Result<Answer, Errno> {
+    #[inline(never)]
+    pub(crate) fn open(
+        &self,
+        from: &Handle,
+        ask: &Ask,
+        origin: &mut Origin,
+    ) -> Result<Answer, Errno> {
         let path = ask.copy(MAX_PATH, Errno::ENAMETOOLONG)?;
         let flags = ask.arg(3) as usize;
         let wish = Wish { flags, mode: flags as u16 & 0o7777, cred: ask.cred() };
-        let from = self.handle(ask.handle())?;
         match &from.place {
             Place::Names => self.open_name(&path, wish, origin),
             Place::Object { mount, node, .. } => {
@@ -106,7 +111,7 @@ impl Core {
             }
             _ => match self.resolve(path) {
                 Ok((mount, rest)) => {
-                    self.open_at(&mount, Node::ROOT, rest, path.to_vec(), wish, origin)
+                    self.open_at(mount, Node::ROOT, rest, path.to_vec(), wish, origin)
                 }
                 Err(_) if wish.has(O_CREAT) => Err(Errno::EACCES),
                 Err(errno) => Err(errno),
@@ -128,7 +133,7 @@ impl Core {
 
     fn opened(&self, handle: Handle) -> Result<Answer, Errno> {
         let positioned = handle.is_positioned();
-        Ok(Answer::Opened { handle: self.handles.insert(handle)?, positioned })
+        Ok(Answer::opened(self.handles.insert(handle)?, positioned))
     }
 
     /// Opens `path` below a node of a mount.

@@ -64,30 +64,29 @@ impl Std {
 }
 
 impl Core {
-    /// Performs a standard operation that is neither open, close nor unlink.
+    /// Performs a standard operation that is neither open, close, unlink, read nor write.
+    #[inline(never)]
     pub(crate) fn standard(
         &self,
         opcode: Opcode,
+        handle: &Handle,
         ask: &Ask,
         origin: &mut Origin,
     ) -> Result<usize, Errno> {
-        let handle = self.handle(ask.handle())?;
         match opcode {
-            Opcode::Read => self.read(&handle, ask, origin),
-            Opcode::Write => self.write(&handle, ask, origin),
-            Opcode::Fsize => Ok(attr_of(&handle, origin)?.size as usize),
-            Opcode::Fpath => self.path(&handle, ask),
+            Opcode::Fsize => Ok(attr_of(handle, origin)?.size as usize),
+            Opcode::Fpath => self.path(handle, ask),
             Opcode::Fcntl => Ok(0),
             Opcode::Fevent => {
                 let ready = EventFlags::EVENT_READ | EventFlags::EVENT_WRITE;
                 Ok(ask.arg(1) as usize & ready.bits())
             }
-            Opcode::Frename => self.rename(&handle, ask, origin),
-            Opcode::Flink => self.link(&handle, ask, origin),
-            Opcode::StdFsCall => self.std_fs(Std::from_words(ask.words())?, &handle, ask, origin),
+            Opcode::Frename => self.rename(handle, ask, origin),
+            Opcode::Flink => self.link(handle, ask, origin),
+            Opcode::StdFsCall => self.std_fs(Std::from_words(ask.words())?, handle, ask, origin),
             opcode => {
                 let std = Std::from_opcode(opcode, ask).ok_or(Errno::EOPNOTSUPP)?;
-                self.std_fs(std, &handle, ask, origin)
+                self.std_fs(std, handle, ask, origin)
             }
         }
     }
@@ -134,7 +133,13 @@ impl Core {
         }
     }
 
-    fn read(&self, handle: &Handle, ask: &Ask, origin: &mut Origin) -> Result<usize, Errno> {
+    /// Reads from a handle.
+    pub(crate) fn read(
+        &self,
+        handle: &Handle,
+        ask: &Ask,
+        origin: &mut Origin,
+    ) -> Result<usize, Errno> {
         let (payload, offset) = (ask.payload(Access::FILL), offset(handle, ask)?);
         match &handle.place {
             Place::Names => Err(Errno::EISDIR),
@@ -165,7 +170,13 @@ impl Core {
         }
     }
 
-    fn write(&self, handle: &Handle, ask: &Ask, origin: &mut Origin) -> Result<usize, Errno> {
+    /// Writes to a handle.
+    pub(crate) fn write(
+        &self,
+        handle: &Handle,
+        ask: &Ask,
+        origin: &mut Origin,
+    ) -> Result<usize, Errno> {
         let (mount, node) = match &handle.place {
             Place::Object { mount, node, .. } => (mount, *node),
             Place::NewLink { mount, parent, name } => {

@@ -71,16 +71,20 @@ struct Contained {
 }
 
 impl Catch for Contained {
+    #[inline]
     fn catch(&self, run: &mut dyn FnMut()) -> bool {
-        let Err(panic) = catch_unwind(AssertUnwindSafe(run)) else { return true };
-        self.failed.store(true, Ordering::Relaxed);
-        let reason = message(panic.as_ref());
-        eprintln!("driver \"{}\" failed and answers EIO from here on: {reason}", self.name);
-        false
+        catch_unwind(AssertUnwindSafe(run)).map_err(|panic| self.fail(panic.as_ref())).is_ok()
     }
 }
 
 impl Contained {
+    #[cold]
+    fn fail(&self, panic: &(dyn std::any::Any + Send)) {
+        self.failed.store(true, Ordering::Relaxed);
+        let reason = message(panic);
+        eprintln!("driver \"{}\" failed and answers EIO from here on: {reason}", self.name);
+    }
+
     fn has_failed(&self) -> bool {
         self.failed.load(Ordering::Relaxed)
     }

@@ -13,7 +13,7 @@ use crate::{
     init::{self, Failure},
     mount::{Asker, Mount},
     place::contained,
-    socket::{Answer, Ask, Socket},
+    socket::{Answer, Answers, Ask, Asks, Socket},
     stats::Stats,
     worker::Worker,
 };
@@ -112,7 +112,7 @@ impl Service {
 
     /// Serves requests until the socket is closed. Several threads may do it.
     pub fn run(&self) -> Result<(), Failure> {
-        let mut asks = Vec::new();
+        let (mut asks, mut answers) = (Asks::new(), Answers::default());
         loop {
             match self.core.socket.read(&mut asks) {
                 Ok(()) if asks.is_empty() => return Ok(()),
@@ -121,8 +121,10 @@ impl Service {
                 Err(Errno::EBADF | Errno::ENODEV) => return Ok(()),
                 Err(errno) => return Err(Failure::new("read requests for", &self.name, errno)),
             }
-            let inline = asks.drain(..).filter_map(|ask| self.core.dispatch(ask));
-            self.core.socket.answer(inline);
+            for ask in asks.drain() {
+                self.core.dispatch(ask, &mut answers);
+            }
+            self.core.socket.answer_all(&mut answers);
         }
     }
 }
@@ -161,73 +163,96 @@ impl Core {
         }
     }
 
-    /// The handle of this number. `EBADF` where there is none.
-    pub(crate) fn handle(&self, number: u64) -> Result<Arc<Handle>, Errno> {
+    /// The handle of this number, if there is one.
+    #[inline]
+    fn handle(&self, number: u64) -> Option<Arc<Handle>> {
         if number == ROOT {
-            return Ok(Arc::clone(&self.root_handle));
+            return Some(Arc::clone(&self.root_handle));
         }
-        self.handles.get(number).ok_or(Errno::EBADF)
+        self.handles.get(number)
     }
 
     /// Passes a request to the worker of the driver that it is for, or performs it here.
-    fn dispatch(&self, ask: Ask) -> Option<(Ask, Answer)> {
-        if matches!(ask.opcode(), Some(Opcode::Cancel)) {
-            let workers = self.mounts().iter().filter_map(|mount| mount.worker.get());
-            workers.for_each(|worker| worker.cancel(ask.tag()));
-            return None;
+    #[inline]
+    fn dispatch(&self, ask: Ask, answers: &mut Answers) {
+        if ask.is(Opcode::Cancel) {
+            return self.cancel(ask.tag());
         }
-        match self.home(&ask).as_ref().and_then(|mount| mount.worker.get()) {
-            Some(worker) => {
-                worker.send(ask).err().map(|ask| (ask, Answer::Status(Err(Errno::EAGAIN))))
-            }
-            None => {
-                let answer = self.perform(&ask);
-                Some((ask, answer))
-            }
+        let handle = self.handle(ask.handle());
+        let mount = handle.as_deref().and_then(|handle| self.home(handle, &ask));
+        let Some(worker) = mount.and_then(|mount| mount.worker.get()) else {
+            let answer = self.perform_on(handle.as_deref(), &ask);
+            return answers.push(ask, answer);
+        };
+        if let Err(ask) = worker.send(ask) {
+            answers.push(ask, Answer::error(Errno::EAGAIN));
         }
     }
 
+    #[cold]
+    fn cancel(&self, tag: u32) {
+        let workers = self.mounts().iter().filter_map(|mount| mount.worker.get());
+        workers.for_each(|worker| worker.cancel(tag));
+    }
+
     /// The mount that a request is for, if it gets as far as one.
-    fn home(&self, ask: &Ask) -> Option<Arc<Mount>> {
-        let handle = self.handle(ask.handle()).ok()?;
-        if let Some(mount) = handle.mount() {
-            return Some(Arc::clone(mount));
-        }
+    #[inline]
+    fn home<'a>(&'a self, handle: &'a Handle, ask: &Ask) -> Option<&'a Mount> {
+        handle.mount().map(Arc::as_ref).or_else(|| self.home_of_path(ask))
+    }
+
+    #[cold]
+    fn home_of_path(&self, ask: &Ask) -> Option<&Mount> {
         match ask.opcode() {
             Some(Opcode::OpenAt | Opcode::UnlinkAt) => {
                 let path = ask.copy(driver::MAX_PATH, Errno::ENAMETOOLONG).ok()?;
-                self.resolve(&path).ok().map(|(mount, _)| mount)
+                self.resolve(&path).ok().map(|(mount, _)| &**mount)
             }
             _ => None,
         }
     }
 
     /// Performs a request, waiting for whatever it waits for.
+    #[inline(never)]
     pub(crate) fn perform(&self, ask: &Ask) -> Answer {
-        let mut origin = self.stats.origin();
-        let answer =
-            self.attempt(ask, &mut origin).unwrap_or_else(|errno| Answer::Status(Err(errno)));
-        count_boundary(ask, &mut origin);
-        self.stats.fold(origin);
+        self.perform_on(self.handle(ask.handle()).as_deref(), ask)
+    }
+
+    /// Performs a request on its handle, if it has one.
+    #[inline]
+    fn perform_on(&self, handle: Option<&Handle>, ask: &Ask) -> Answer {
+        let mut origin = Origin::root();
+        self.stats.begin(&mut origin);
+        let answer = self.attempt(handle, ask, &mut origin);
+        if origin.is_metered() {
+            count_boundary(ask, &mut origin);
+            self.stats.fold(origin);
+        }
         answer
     }
 
-    fn attempt(&self, ask: &Ask, origin: &mut Origin) -> Result<Answer, Errno> {
-        let count = |count| Ok(Answer::Status(Ok(count)));
-        match ask.opcode().ok_or(Errno::EOPNOTSUPP)? {
-            Opcode::OpenAt => self.open(ask, origin),
+    /// Messages, reads and writes are the hot path; the others are kept out of line.
+    fn attempt(&self, handle: Option<&Handle>, ask: &Ask, origin: &mut Origin) -> Answer {
+        let Some(opcode) = ask.opcode() else { return Answer::error(Errno::EOPNOTSUPP) };
+        let Some(handle) = handle else { return Answer::error(Errno::EBADF) };
+        let count = match opcode {
+            Opcode::OpenAt => return self.open(handle, ask, origin).unwrap_or_else(Answer::error),
             Opcode::CloseMsg => {
                 self.close(ask.handle(), origin);
-                count(0)
+                Ok(0)
             }
-            Opcode::Detach => count(0),
-            Opcode::UnlinkAt => self.unlink(ask, origin).and_then(count),
-            Opcode::Call => self.call(ask, origin).and_then(count),
-            opcode => self.standard(opcode, ask, origin).and_then(count),
-        }
+            Opcode::Detach => Ok(0),
+            Opcode::UnlinkAt => self.unlink(handle, ask, origin),
+            Opcode::Call => self.call(handle, ask, origin),
+            Opcode::Read => self.read(handle, ask, origin),
+            Opcode::Write => self.write(handle, ask, origin),
+            opcode => self.standard(opcode, handle, ask, origin),
+        };
+        count.map_or_else(Answer::error, Answer::count)
     }
 
     /// Ends a handle: what it left open is closed.
+    #[inline(never)]
     fn close(&self, number: u64, origin: &mut Origin) {
         let Some(handle) = self.handles.remove(number) else { return };
         match &handle.place {
@@ -242,7 +267,7 @@ impl Core {
 
     /// Answers a request late.
     pub(crate) fn answer(&self, ask: Ask, answer: Answer) {
-        self.socket.answer([(ask, answer)]);
+        self.socket.answer(ask, answer);
     }
 }
 
@@ -271,11 +296,12 @@ mod tests {
         daemon.enter(|| {
             let service = Service::single("null", Arc::new(driver_null::Null)).unwrap();
             let unknown = (0..=u8::MAX).filter(|raw| Opcode::try_from_raw(*raw).is_none());
-            let mut count = 0;
+            let (mut count, mut answers) = (0, Answers::default());
             for opcode in unknown {
-                let ask = Ask::raw(Sqe { opcode, args: [u64::MAX; 6], ..Sqe::default() });
-                let (_, answer) = service.core.dispatch(ask).expect("there is no thread");
-                assert_eq!(answer, Answer::Status(Err(Errno::EOPNOTSUPP)), "{opcode}");
+                let ask = Ask::raw(Sqe { opcode, tag: 7, args: [u64::MAX; 6], ..Sqe::default() });
+                service.core.dispatch(ask, &mut answers);
+                let refused = u64::from(Errno::EOPNOTSUPP.0).wrapping_neg();
+                assert_eq!(answers.take(), [(7, refused)], "{opcode}");
                 count += 1;
             }
             assert!(count > 100);

@@ -30,13 +30,47 @@ pub(crate) struct Ask {
     sqe: Sqe,
 }
 
-/// What to answer.
+/// Room for the requests that are read at once, used again and again.
+pub(crate) struct Asks {
+    sqes: [Sqe; BATCH],
+    count: usize,
+}
+
+impl Asks {
+    pub(crate) fn new() -> Asks {
+        Asks { sqes: [Sqe::default(); BATCH], count: 0 }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Those that were read, once.
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = Ask> {
+        let count = std::mem::take(&mut self.count);
+        self.sqes[..count].iter().map(|sqe| Ask { sqe: *sqe })
+    }
+}
+
+/// Answers to be written at once; the room is used again and again.
+#[derive(Default)]
+pub(crate) struct Answers(Vec<Cqe>);
+
+impl Answers {
+    /// Adds the answer to a request, which ends with it; a note is let go of.
+    #[inline]
+    pub(crate) fn push(&mut self, ask: Ask, answer: Answer) {
+        if !ask.is_note() {
+            self.0.push(answer.encode(ask.sqe.tag));
+        }
+    }
+}
+
+/// What to answer, as it crosses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
-    /// A count or an errno.
-    Status(Result<usize, Errno>),
-    /// A new handle; the kernel keeps an offset for it where it is `positioned`.
-    Opened { handle: u64, positioned: bool },
+pub(crate) struct Answer {
+    result: u64,
+    flags: u8,
 }
 
 /// A request's buffer, good until the answer.
@@ -74,26 +108,40 @@ impl Socket {
         Ok(Fd::new(self.fd.dup(bytes)?))
     }
 
-    /// Waits for requests and adds those that are there to `asks`. Adds none where the socket
-    /// is closed.
-    pub(crate) fn read(&self, asks: &mut Vec<Ask>) -> Result<(), Errno> {
-        let mut sqes = [Sqe::default(); BATCH];
+    /// Waits for requests and puts those that are there into `asks`. There are none where the
+    /// socket is closed.
+    pub(crate) fn read(&self, asks: &mut Asks) -> Result<(), Errno> {
+        asks.count = 0;
         // SAFETY: `Sqe` is plain words, every bit pattern of which is good; the bytes are the
         // array's own.
         let bytes = unsafe {
-            std::slice::from_raw_parts_mut(sqes.as_mut_ptr().cast::<u8>(), size_of_val(&sqes))
+            std::slice::from_raw_parts_mut(
+                asks.sqes.as_mut_ptr().cast::<u8>(),
+                size_of_val(&asks.sqes),
+            )
         };
-        let read = self.fd.read(bytes)?;
-        asks.extend(sqes[..read / size_of::<Sqe>()].iter().map(|sqe| Ask { sqe: *sqe }));
+        asks.count = self.fd.read(bytes)? / size_of::<Sqe>();
         Ok(())
     }
 
-    /// Answers requests, in one write where that is possible; notes are let go of. An answer that the kernel refuses
-    /// (its caller is gone, say) is left out; the others go out.
-    pub(crate) fn answer(&self, answers: impl IntoIterator<Item = (Ask, Answer)>) {
-        let answers = answers.into_iter().filter(|(ask, _)| !ask.is_note());
-        let cqes: Vec<Cqe> = answers.map(|(ask, answer)| answer.encode(ask.sqe.tag)).collect();
-        let mut rest = cqes.as_slice();
+    /// Answers one request; a note is let go of.
+    pub(crate) fn answer(&self, ask: Ask, answer: Answer) {
+        if !ask.is_note() {
+            self.write(&[answer.encode(ask.sqe.tag)]);
+        }
+    }
+
+    /// Sends the answers, in one write where that is possible, and empties them.
+    #[inline]
+    pub(crate) fn answer_all(&self, answers: &mut Answers) {
+        self.write(&answers.0);
+        answers.0.clear();
+    }
+
+    /// An answer that the kernel refuses (its caller is gone, say) is left out; the others go
+    /// out.
+    #[inline]
+    fn write(&self, mut rest: &[Cqe]) {
         while !rest.is_empty() {
             // SAFETY: `Cqe` is plain bytes without padding, only read here.
             let bytes = unsafe {
@@ -110,21 +158,29 @@ impl Socket {
 }
 
 impl Answer {
+    /// A count.
+    #[inline]
+    pub(crate) fn count(count: usize) -> Answer {
+        Answer { result: count as u64, flags: 0 }
+    }
+
+    /// An errno; `EIO` for one that would read as a count.
+    #[inline]
+    pub(crate) fn error(errno: Errno) -> Answer {
+        let errno = if errno.0 > LAST_ERRNO { Errno::EIO } else { errno };
+        Answer { result: u64::from(errno.0).wrapping_neg(), flags: 0 }
+    }
+
+    /// A new handle; the kernel keeps an offset for it where it is `positioned`.
+    pub(crate) fn opened(handle: u64, positioned: bool) -> Answer {
+        let flags = if positioned { NewFdFlags::POSITIONED } else { NewFdFlags::empty() };
+        Answer { result: handle, flags: flags.bits() }
+    }
+
+    #[inline]
     fn encode(self, tag: u32) -> Cqe {
-        let mut cqe = Cqe { flags: CqeOpcode::RespondRegular as u8, tag, ..Cqe::default() };
-        cqe.result = match self {
-            Answer::Opened { handle, positioned } => {
-                let flags = if positioned { NewFdFlags::POSITIONED } else { NewFdFlags::empty() };
-                cqe.extra_raw[0] = flags.bits();
-                handle
-            }
-            Answer::Status(Ok(count)) => count as u64,
-            Answer::Status(Err(errno)) => {
-                let errno = if errno.0 > LAST_ERRNO { Errno::EIO } else { errno };
-                u64::from(errno.0).wrapping_neg()
-            }
-        };
-        cqe
+        let flags = CqeOpcode::RespondRegular as u8;
+        Cqe { flags, extra_raw: [self.flags, 0, 0], tag, result: self.result }
     }
 }
 
@@ -134,11 +190,18 @@ impl Ask {
         Opcode::try_from_raw(self.sqe.opcode)
     }
 
+    /// True where this very opcode came.
+    #[inline]
+    pub(crate) fn is(&self, opcode: Opcode) -> bool {
+        self.sqe.opcode == opcode as u8
+    }
+
     /// True where no answer is expected. One would go to whichever request has the note's tag,
     /// and take its memory away while it is worked on.
+    #[inline]
     pub(crate) fn is_note(&self) -> bool {
         let oneway = self.sqe.sqe_flags.contains(SqeFlags::ONEWAY);
-        oneway || matches!(self.opcode(), Some(Opcode::CloseMsg | Opcode::Detach))
+        oneway || self.is(Opcode::CloseMsg) || self.is(Opcode::Detach)
     }
 
     /// Names the request until it is answered. Means nothing in a note.
@@ -201,10 +264,7 @@ impl Ask {
     /// The buffer, to be accessed as `access` says; empty where the request has none.
     pub(crate) fn payload(&self, access: Access) -> Payload<'_> {
         let base = NonNull::new(self.sqe.args[1] as usize as *mut u8);
-        let (base, len) = match base {
-            Some(base) if self.len() > 0 => (base, self.len()),
-            _ => (NonNull::dangling(), 0),
-        };
+        let (base, len) = base.map_or((NonNull::dangling(), 0), |base| (base, self.len()));
         // SAFETY: the kernel (or, within one process, the caller that waits) lends the bytes
         // until the answer, which consumes the request that the payload borrows. A caller that
         // asks to read takes what is written there, and one that asks to write offers it. No
@@ -228,6 +288,13 @@ impl Ask {
 mod tests {
     use super::*;
 
+    impl Answers {
+        /// What would be sent: results, by tag.
+        pub(crate) fn take(&mut self) -> Vec<(u32, u64)> {
+            self.0.drain(..).map(|cqe| (cqe.tag, cqe.result)).collect()
+        }
+    }
+
     impl Ask {
         /// A request as no kernel would send it.
         pub(crate) fn raw(sqe: Sqe) -> Ask {
@@ -237,7 +304,7 @@ mod tests {
 
     #[test]
     fn an_errno_that_would_read_as_a_count_becomes_eio() {
-        let word = |errno| Answer::Status(Err(Errno(errno))).encode(7).result;
+        let word = |errno| Answer::error(Errno(errno)).encode(7).result;
         assert_eq!(word(LAST_ERRNO), u64::from(LAST_ERRNO).wrapping_neg());
         assert_eq!(word(LAST_ERRNO + 1), 5u64.wrapping_neg());
         assert_eq!(word(4095), 5u64.wrapping_neg());

@@ -68,16 +68,16 @@ impl Stats {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What a request's messages come from: with a meter while somebody reads.
-    pub(crate) fn origin(&self) -> Origin {
-        let mut origin = Origin::root();
+    /// Reads what a request's messages cost, while somebody wants to know.
+    #[inline]
+    pub(crate) fn begin(&self, origin: &mut Origin) {
         if self.readers.load(Ordering::Relaxed) > 0 {
             origin.set_meter(Some(Meter::new(self.names.len(), clock)));
         }
-        origin
     }
 
     /// Adds what a request cost.
+    #[cold]
     pub(crate) fn fold(&self, mut origin: Origin) {
         if let Some(mut meter) = origin.set_meter(None) {
             meter.stop();

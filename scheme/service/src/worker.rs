@@ -70,7 +70,7 @@ impl ReplyPort<Job> for Replies {
         let Some(ask) = message.body_mut().ask.take() else { return };
         let answer = match status.result() {
             Ok(_) => message.body().answer,
-            Err(errno) => Answer::Status(Err(errno)),
+            Err(errno) => Answer::error(errno),
         };
         {
             let mut state = self.state();
@@ -110,7 +110,7 @@ impl Worker {
                 return Err(ask);
             }
             let (tag, note) = (ask.tag(), ask.is_note());
-            let job = Job { ask: Some(ask), answer: Answer::Status(Err(Errno::EIO)) };
+            let job = Job { ask: Some(ask), answer: Answer::error(Errno::EIO) };
             let message = match state.spare.pop() {
                 Some(mut message) => {
                     *message.body_mut() = job;

@@ -55,7 +55,7 @@ pub fn make(path: &Path, tree: &Tree, progress: &ProgressBar) -> Result<()> {
 /// Bytes for a file system that holds the tree, with a good deal to spare.
 fn room(tree: &Tree) -> u64 {
     let files = tree.items.len() as u64 * 16384;
-    let room = tree.bytes() + tree.bytes() / 8 + files + (64 << 20);
+    let room = tree.bytes() + tree.bytes() / 8 + files + (24 << 20);
     room.next_multiple_of(MARGIN)
 }
 

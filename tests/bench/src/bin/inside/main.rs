@@ -1,0 +1,23 @@
+//! What a call costs inside Redox: a bare echo scheme beside `portd`, stock `ramfs` beside
+//! `tmpfs`, in one boot. Under QEMU's `-icount shift=0,sleep=off` a nanosecond is an instruction.
+//!
+//! ```text
+//! inside --ramfs /scheme/logging            # all, as JSON lines
+//! inside echo NAME                          # the echo service itself
+//! ```
+
+use std::process::ExitCode;
+
+#[cfg(target_os = "redox")]
+mod redox;
+
+#[cfg(target_os = "redox")]
+fn main() -> ExitCode {
+    redox::main()
+}
+
+#[cfg(not(target_os = "redox"))]
+fn main() -> ExitCode {
+    eprintln!("inside measures a Redox that it runs in");
+    ExitCode::from(2)
+}

@@ -1,0 +1,187 @@
+//! The measurement: the same operation on two services, in turn.
+
+use std::{
+    fs::File,
+    io::Write,
+    os::unix::fs::FileExt,
+    process::{Child, Command, ExitCode},
+    time::Instant,
+};
+
+use agent::{Cross, Words};
+use driver::{Body, Cred, Node, Op};
+use libredox::{Fd, call, flag};
+use syscall::{
+    CallFlags,
+    data::NewFdParams,
+    schemev2::{Cqe, Opcode, Sqe},
+};
+
+/// Operations in a round, and rounds.
+const CALLS: u32 = 500;
+const ROUNDS: usize = 5;
+const PAGE: usize = 4096;
+
+type Result<T> = std::result::Result<T, String>;
+
+pub(crate) fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["echo", name] => echo(name),
+        [] => measure("/scheme/logging"),
+        ["--ramfs", ramfs] => measure(ramfs),
+        _ => Err("give nothing, --ramfs PATH, or echo NAME".into()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("inside: {error}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+fn failed(what: &str) -> impl Fn(libredox::error::Error) -> String + '_ {
+    move |error| format!("can't {what}: {error}")
+}
+
+/// The barest scheme there can be: every request is answered at once, with nothing.
+fn echo(name: &str) -> Result<()> {
+    let cap = Fd::open("/scheme/namespace/scheme-creation-cap", flag::O_CLOEXEC, 0)
+        .map_err(failed("open the capability"))?;
+    let socket = Fd::new(cap.dup(b"create-scheme").map_err(failed("create the scheme"))?);
+    let params = NewFdParams::default();
+    // SAFETY: plain words, read for the length of the call.
+    let bytes = unsafe {
+        std::slice::from_raw_parts((&raw const params).cast::<u8>(), size_of::<NewFdParams>())
+    };
+    let root = socket.dup(bytes).map_err(failed("make a root"))?;
+    let namespace = call::getns().map_err(failed("find the namespace"))?;
+    call::register_scheme_to_ns(namespace, name, root).map_err(failed("register"))?;
+    let (mut sqe, mut cqe) = (Sqe::default(), Cqe::default());
+    loop {
+        if socket.read(&mut sqe).map_err(failed("read"))? == 0 {
+            return Ok(());
+        }
+        if matches!(Opcode::try_from_raw(sqe.opcode), Some(Opcode::CloseMsg)) {
+            continue;
+        }
+        (cqe.tag, cqe.result) = (sqe.tag, 0);
+        let _ = socket.write(&cqe);
+    }
+}
+
+/// Ends the echo service however the measurement ends.
+struct Echo(Child);
+
+impl Drop for Echo {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn start_echo() -> Result<(Echo, Fd)> {
+    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    let child = Command::new(program).args(["echo", "echo"]).spawn();
+    let echo = Echo(child.map_err(|error| format!("can't start the echo service: {error}"))?);
+    for _ in 0..100_000 {
+        if let Ok(handle) = Fd::open("/scheme/echo/x", flag::O_RDWR, 0) {
+            return Ok((echo, handle));
+        }
+        std::thread::yield_now();
+    }
+    Err("the echo service does not come up".into())
+}
+
+#[repr(C, align(4096))]
+struct Page([u8; PAGE]);
+
+fn measure(ramfs: &str) -> Result<()> {
+    let (_echo, echo) = start_echo()?;
+    let open = |path: &str, flags| Fd::open(path, flags, 0).map_err(failed(path));
+    let null = open("/scheme/port/null", flag::O_RDWR)?;
+    let disk = open("/scheme/port/disk", flag::O_RDWR)?;
+    let mut page = Page([7; PAGE]);
+    let node = Node::ROOT;
+    let flush = words(Op::Flush { node }, 0)?;
+    let write = words(Op::Write { node, offset: 0 }, PAGE)?;
+    let read = words(Op::Read { node, offset: 0 }, PAGE)?;
+    let in_out = CallFlags::READ | CallFlags::WRITE;
+    let raw = |handle: &Fd, payload: &mut [u8], words: &[u64; 3]| {
+        call::call_rw(handle.raw(), payload, in_out, words).map(drop).map_err(failed("call"))
+    };
+    pair(
+        "call without data",
+        ("raw echo", &mut || raw(&echo, &mut [], &flush)),
+        ("portd null flush", &mut || raw(&null, &mut [], &flush)),
+    )?;
+    let (mut a, mut b) = (Page([1; PAGE]), Page([2; PAGE]));
+    pair(
+        "call with 4 KiB, aligned, not looked at",
+        ("raw echo", &mut || raw(&echo, &mut a.0, &write)),
+        ("portd null write", &mut || raw(&null, &mut b.0, &write)),
+    )?;
+    pair(
+        "call with 4 KiB, aligned, filled",
+        ("raw echo", &mut || raw(&echo, &mut a.0, &read)),
+        ("portd ramdisk read", &mut || raw(&disk, &mut b.0, &read)),
+    )?;
+    let files =
+        [file(&format!("{ramfs}/measure"), &page.0)?, file("/scheme/port/tmp/measure", &page.0)?];
+    let at = |file: &File, page: &mut Page| {
+        let count = file.read_at(&mut page.0, 0).map_err(|error| format!("can't read: {error}"))?;
+        if count == PAGE { Ok(()) } else { Err(format!("read {count} bytes of a page")) }
+    };
+    pair(
+        "pread of 4 KiB, aligned",
+        ("stock ramfs", &mut || at(&files[0], &mut page)),
+        ("portd tmpfs", &mut || at(&files[1], &mut a)),
+    )
+}
+
+fn words(op: Op, len: usize) -> Result<[u64; 3]> {
+    let (words, _) = Body::new(op, Cred::ROOT).words().map_err(|errno| errno.to_string())?;
+    Ok(Words { len: len as u32, ..words }.encode())
+}
+
+fn file(path: &str, page: &[u8]) -> Result<File> {
+    let failed = |error: std::io::Error| format!("can't make {path}: {error}");
+    let mut options = File::options();
+    let options = options.read(true).write(true).create(true).truncate(true);
+    let mut file = options.open(path).map_err(failed)?;
+    file.write_all(page).map_err(failed)?;
+    Ok(file)
+}
+
+type Named<'a> = (&'a str, &'a mut dyn FnMut() -> Result<()>);
+
+/// Runs both in turn, and prints nanoseconds a call (medians of the rounds) and their ratio.
+fn pair(what: &str, one: Named<'_>, other: Named<'_>) -> Result<()> {
+    let (mut first, mut second) = ([0; ROUNDS], [0; ROUNDS]);
+    round(one.1)?;
+    round(other.1)?;
+    for index in 0..ROUNDS {
+        first[index] = round(one.1)?;
+        second[index] = round(other.1)?;
+    }
+    first.sort_unstable();
+    second.sort_unstable();
+    let (a, b) = (first[ROUNDS / 2], second[ROUNDS / 2]);
+    println!(
+        "{{\"what\":\"{what}\",\"{}\":{a},\"{}\":{b},\"ratio\":{:.3},\"rounds\":[{first:?},{second:?}]}}",
+        one.0,
+        other.0,
+        b as f64 / a as f64
+    );
+    Ok(())
+}
+
+fn round(call: &mut dyn FnMut() -> Result<()>) -> Result<u128> {
+    let start = Instant::now();
+    for _ in 0..CALLS {
+        call()?;
+    }
+    Ok(start.elapsed().as_nanos() / u128::from(CALLS))
+}

@@ -1,0 +1,161 @@
+//! The cases, and what each costs.
+
+use std::{
+    env,
+    process::{Command, ExitCode},
+};
+
+use agent::{Carries, Cross, Errno};
+use driver::{Body, Cred, Node, Op};
+use libredox::Fd;
+use service::{Host, Service};
+use syscall::{
+    flag::{O_CREAT, O_RDWR},
+    schemev2::{Cqe, Opcode, Sqe},
+};
+
+use crate::kernel;
+
+const PAGE: usize = 4096;
+const READ: Op = Op::Read { node: Node::ROOT, offset: 0 };
+
+const STACK: &str = r#"
+[[driver]]
+name = "null"
+kind = "null"
+
+[[driver]]
+name = "zero"
+kind = "zero"
+
+[[driver]]
+name = "disk"
+kind = "ramdisk"
+size = "1 MiB"
+
+[[driver]]
+name = "tmp"
+kind = "tmpfs"
+"#;
+
+/// What is asked of which file; `None` is the loop without a service.
+type Case = (&'static str, Option<(&'static str, Ask)>);
+
+#[derive(Clone, Copy)]
+enum Ask {
+    /// With `SYS_CALL`.
+    Message(Op),
+    /// A standard read of a page.
+    Read,
+}
+
+const CASES: [Case; 7] = [
+    ("echo", None),
+    ("null-flush", Some(("null", Ask::Message(Op::Flush { node: Node::ROOT })))),
+    ("null-read", Some(("null", Ask::Read))),
+    ("disk-message", Some(("disk", Ask::Message(READ)))),
+    ("tmp-message", Some(("tmp/file", Ask::Message(READ)))),
+    ("tmp-read", Some(("tmp/file", Ask::Read))),
+    ("zero-read", Some(("zero", Ask::Read))),
+];
+
+#[repr(align(4096))]
+struct Page([u8; PAGE]);
+
+pub(super) fn main() -> ExitCode {
+    let mut args = env::args().skip(1);
+    let Some(name) = args.next() else { return table() };
+    let case = CASES.into_iter().find(|case| case.0 == name);
+    match (case, args.next().and_then(|count| count.parse().ok())) {
+        (Some((_, None)), Some(count)) => drop(echo(count)),
+        (Some((_, Some((path, ask)))), Some(count)) => served(path, ask, count),
+        _ => {
+            eprintln!("usage: requests [CASE COUNT], where CASE is one of:");
+            CASES.iter().for_each(|case| eprintln!("  {}", case.0));
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// What a scheme that does nothing costs.
+fn echo(count: u64) -> u64 {
+    let socket = Fd::open("socket", 0, 0).map_err(Errno::from).expect("any path is");
+    let mut sqe = Sqe::default();
+    // SAFETY: nothing is lent.
+    unsafe {
+        kernel::ask(Sqe { opcode: Opcode::Call as u8, ..Sqe::default() }, count, || {
+            while socket.read(&mut sqe).is_ok_and(|read| read > 0) {
+                let cqe = Cqe { tag: sqe.tag, ..Cqe::default() };
+                socket.write(&cqe).map_err(Errno::from).expect("the answer is taken");
+            }
+        })
+    }
+}
+
+fn served(path: &str, ask: Ask, count: u64) {
+    let plan = stack::parse(STACK, &kinds()).expect("the description is good");
+    let stack = plan.build(&Host).expect("the drivers are good");
+    let service = Service::directory("port", &stack, String::new()).expect("the socket is there");
+    let mut page = Page([7; PAGE]);
+    let serve = |opcode: Opcode, args: [u64; 6], count| {
+        let sqe = Sqe { opcode: opcode as u8, args, ..Sqe::default() };
+        // SAFETY: what is lent is the page, or a path that nobody changes.
+        unsafe { kernel::ask(sqe, count, || service.run().expect("the service ends well")) }
+    };
+    let flags = if path.contains('/') { O_CREAT | O_RDWR | 0o600 } else { O_RDWR };
+    let open = buffer(0, path.as_ptr(), path.len(), [flags as u64, 0, 0]);
+    let handle = serve(Opcode::OpenAt, open, 1);
+    let lent = page.0.as_mut_ptr();
+    if path != "null" && path != "zero" {
+        let write = buffer(handle, lent, PAGE, [0; 3]);
+        assert_eq!(serve(Opcode::Write, write, 1), PAGE as u64);
+    }
+    match ask {
+        Ask::Read => {
+            serve(Opcode::Read, buffer(handle, lent, PAGE, [0; 3]), count);
+        }
+        Ask::Message(op) => {
+            let (mut words, carries) = Body::new(op, Cred::ROOT).words().expect("it crosses");
+            let len = if carries == Carries::Data { PAGE } else { 0 };
+            words.len = len as u32;
+            let result = serve(Opcode::Call, buffer(handle, lent, len, words.encode()), count);
+            assert_eq!(result, len as u64);
+        }
+    }
+}
+
+fn kinds() -> [driver::Kind; 4] {
+    [driver_null::KIND, driver_zero::KIND, driver_ramdisk::KIND, driver_tmpfs::KIND]
+}
+
+/// The words of a request with a buffer.
+fn buffer(handle: u64, base: *const u8, len: usize, [a, b, c]: [u64; 3]) -> [u64; 6] {
+    [handle, base as u64, len as u64, a, b, c]
+}
+
+/// Instructions of one run, as callgrind counts them.
+fn instructions(case: &str, count: u64) -> Option<u64> {
+    let mut valgrind = Command::new("valgrind");
+    valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
+    let run = valgrind.arg(env::current_exe().ok()?).args([case, &count.to_string()]).output();
+    let log = String::from_utf8(run.ok()?.stderr).ok()?;
+    log.split_once("Collected :")?.1.split_whitespace().next()?.parse().ok()
+}
+
+/// Each case as a difference of two runs, so that what happens once does not count.
+fn table() -> ExitCode {
+    const COUNT: u64 = 2_000;
+    let mut echo = None;
+    println!("{:14}{:>14}{:>16}", "case", "instructions", "more than echo");
+    for (name, _) in CASES {
+        let runs = [COUNT, 2 * COUNT].map(|count| instructions(name, count));
+        let [Some(one), Some(two)] = runs else {
+            eprintln!("valgrind is missing, or {name} failed");
+            return ExitCode::FAILURE;
+        };
+        let each = (two - one) / COUNT;
+        println!("{name:14}{each:14}{:16}", each - *echo.get_or_insert(each));
+    }
+    ExitCode::SUCCESS
+}
