@@ -97,15 +97,18 @@ pub fn unlinkat(fd: usize, path: &str, flags: usize) -> Result<()> {
     with_fd(fd, |cx| files::unlinkat(cx, fd, path.as_bytes(), flags).map(drop))
 }
 
-/// Makes a directory: an exclusive, creating open for a directory. As in the C library, the
-/// scheme is told mode 0777 whatever the caller wants.
+/// The mode of what the C library makes whatever its caller wants: 0777 without the bits of a
+/// process's first umask, 022. `libredox` knows no umask.
+const MADE: usize = 0o755;
+
+/// Makes a directory: an exclusive, creating open for a directory, without an access mode.
 pub fn mkdir(path: &str) -> Result<()> {
-    with_open(path, O_CREAT | O_EXCL | O_DIRECTORY | O_RDONLY | 0o777, |_, _| Ok(()))
+    with_open(path, O_CREAT | O_EXCL | O_DIRECTORY | MADE, |_, _| Ok(()))
 }
 
 /// Makes a symbolic link: a creating open with `O_SYMLINK`, then a write of the target.
 pub fn symlink(target: &str, path: &str) -> Result<()> {
-    with_open(path, O_CREAT | O_SYMLINK | O_WRONLY | 0o777, |cx, fd| {
+    with_open(path, O_CREAT | O_SYMLINK | O_WRONLY | MADE, |cx, fd| {
         files::write(cx, fd, Buffer::from_slice(target.as_bytes())).map(drop)
     })
 }

@@ -32,8 +32,8 @@ fn names_are_made_moved_and_removed_by_path() {
     assert_eq!((seen[1].0.args[0], seen[1].1.as_slice()), (8, b"b/c".as_slice()));
     assert_eq!((seen[4].0.args[0], seen[4].0.args[3]), (ROOT as u64, 0));
     assert_eq!(seen[5].0.args[3], redox::AT_REMOVEDIR as u64);
-    let create = redox::O_CREAT | redox::O_EXCL | redox::O_DIRECTORY | redox::O_RDONLY;
-    assert_eq!(seen[6].0.args[3] as usize, create | CLOEXEC | 0o777);
+    let create = redox::O_CREAT | redox::O_EXCL | redox::O_DIRECTORY;
+    assert_eq!(seen[6].0.args[3] as usize, create | CLOEXEC | 0o755);
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn a_symbolic_link_is_an_open_then_a_write_or_a_read() {
         sys::readlink(&path, &mut [0; 64]).unwrap();
     });
     let flags: Vec<_> = [0, 2].map(|n: usize| seen[n].0.args[3] as usize).to_vec();
-    let make = redox::O_CREAT | redox::O_WRONLY | redox::O_SYMLINK | CLOEXEC | 0o777;
+    let make = redox::O_CREAT | redox::O_WRONLY | redox::O_SYMLINK | CLOEXEC | 0o755;
     assert_eq!(flags, [make, redox::O_RDONLY | redox::O_SYMLINK | CLOEXEC]);
     assert_eq!(
         (seen[1].0.opcode, seen[1].1.as_slice()),

@@ -1,0 +1,135 @@
+//! A namespace with daemons and clients in it.
+
+use std::io::{PipeWriter, Read, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::{Outcome, echo};
+
+#[cfg(not(target_os = "redox"))]
+#[path = "host.rs"]
+mod place;
+#[cfg(target_os = "redox")]
+#[path = "redox.rs"]
+mod place;
+
+use place::Place;
+pub use place::{Process, catch_signals};
+
+/// Names of schemes stay taken where their daemons have died.
+static NEXT: AtomicUsize = AtomicUsize::new(0);
+
+/// Where processes are started. The test itself is one of them, and runs as root.
+pub struct World {
+    place: Place,
+}
+
+/// How a process ended.
+#[derive(Debug, PartialEq, Eq)]
+pub enum End {
+    /// By itself, with what its work gave.
+    Gave(Outcome),
+    /// With a panic.
+    Panicked(String),
+    /// By [`Process::kill`].
+    Killed,
+}
+
+/// A process that serves a scheme, until this value goes.
+pub struct Daemon {
+    process: Option<Process>,
+    /// Where the scheme is: `/scheme/NAME`.
+    pub path: String,
+}
+
+/// Tells whoever started a daemon that it serves.
+pub(crate) struct Ready(PipeWriter);
+
+impl Ready {
+    /// Tells.
+    pub(crate) fn tell(mut self) {
+        self.0.write_all(b"!").expect("the test waits");
+    }
+}
+
+impl World {
+    /// A world with nothing in it but the system's own schemes.
+    #[expect(clippy::new_without_default, reason = "a world is made, not filled in")]
+    pub fn new() -> World {
+        World { place: Place::new() }
+    }
+
+    /// Does something in the test's own process.
+    pub fn here<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.place.here(work)
+    }
+
+    /// Does something in a process of its own.
+    pub fn spawn(&self, work: impl FnOnce() -> Outcome + Send + 'static) -> Process {
+        self.place.spawn(work)
+    }
+
+    /// The project's daemon, with a description.
+    ///
+    /// # Panics
+    /// If it does not start, with its reason.
+    pub fn portd(&self, text: &'static str) -> Daemon {
+        self.daemon(|name, ready| {
+            let mut service = portd::serve(name, text).expect("the description is good");
+            service.publish().expect("the name is free");
+            service::enter_null_namespace().expect("there is a null namespace");
+            ready.tell();
+            service.run().expect("it serves until it is ended");
+        })
+    }
+
+    /// A scheme without any of the project in it; see [`echo`].
+    ///
+    /// # Panics
+    /// If it does not start, with its reason.
+    pub fn echo(&self) -> Daemon {
+        self.daemon(echo::serve)
+    }
+
+    /// A scheme whose creating thread is gone, although its process lives.
+    ///
+    /// # Panics
+    /// If it does not start, with its reason.
+    pub fn orphan(&self) -> Daemon {
+        self.daemon(echo::serve_orphan)
+    }
+
+    fn daemon(&self, serve: impl FnOnce(&str, Ready) + Send + 'static) -> Daemon {
+        let name = format!("smoke{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let path = format!("/scheme/{name}");
+        let (mut reader, writer) = std::io::pipe().expect("the system has pipes");
+        let process = self.spawn(move || {
+            serve(&name, Ready(writer));
+            Ok(0)
+        });
+        if reader.read(&mut [0]).ok() != Some(1) {
+            panic!("{path} did not start: {:?}", process.wait());
+        }
+        Daemon { process: Some(process), path }
+    }
+}
+
+impl Daemon {
+    /// The path of something in the scheme.
+    pub fn at(&self, name: &str) -> String {
+        format!("{}/{name}", self.path)
+    }
+
+    /// Ends it at once, whatever it is about; its path stays to be looked at.
+    pub fn kill(&mut self) {
+        if let Some(process) = self.process.take() {
+            process.kill();
+            process.wait();
+        }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
