@@ -4,7 +4,7 @@ use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
 
-use crate::Error;
+use crate::{Error, signal};
 
 /// Hosts stacks of drivers and serves them as a scheme.
 #[derive(Parser)]
@@ -21,7 +21,7 @@ struct Options {
     check: bool,
 }
 
-/// Runs the daemon until its scheme is closed. Exit status: 0, or 1 where it could not start or
+/// Runs the daemon until its scheme is closed or SIGTERM asks it to stop. Exit status: 0, or 1 where it could not start or
 /// go on, or 2 for a wrong command line or description.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let options = match Options::try_parse_from(args) {
@@ -51,5 +51,8 @@ fn run(options: &Options) -> Result<(), Error> {
     let mut service = crate::serve(&options.scheme, &text)?;
     service.publish()?;
     service::enter_null_namespace()?;
-    Ok(service.run()?)
+    signal::install();
+    service.run_until(&signal::STOP)?;
+    eprintln!("portd: stopped");
+    Ok(())
 }

@@ -7,6 +7,7 @@
 mod cli;
 mod error;
 mod kinds;
+mod signal;
 
 pub use cli::main;
 pub use error::Error;

@@ -69,3 +69,26 @@ fn in_the_null_namespace_nothing_is_opened_by_path() {
         assert_eq!(errno(Fd::open("/scheme/port", O_RDONLY, 0)).err(), Some(ENODEV));
     });
 }
+
+#[test]
+fn a_daemon_that_is_asked_to_stop_ends_well() {
+    static STOP: service::Stop = service::Stop::new();
+    let init = Process::isolated("init", 0, 0);
+    let daemon = init.child("portd", 0, 0);
+    let (tell, ready) = std::sync::mpsc::channel();
+    let running = daemon.spawn(move || {
+        let mut service = service();
+        service.publish().unwrap();
+        tell.send(()).unwrap();
+        service.run_until(&STOP)
+    });
+    ready.recv().unwrap();
+    let client = init.child("client", 0, 0);
+    assert_eq!(client.enter(|| list("/scheme/port")).unwrap(), ["null"]);
+    daemon.wait_blocked(1);
+    daemon.enter(|| STOP.ask());
+    daemon.interrupt();
+    running.join().unwrap().unwrap();
+    daemon.exit();
+    assert_eq!(client.enter(|| list("/scheme/port")), Err(ENODEV));
+}

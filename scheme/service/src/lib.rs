@@ -39,6 +39,7 @@ mod remote;
 mod serve;
 mod socket;
 mod stats;
+mod stop;
 mod wait;
 mod worker;
 
@@ -49,4 +50,5 @@ pub use place::{Host, clock, now};
 pub use remote::Remote;
 pub use serve::Service;
 pub use stats::{RowReport, StatsReport};
+pub use stop::Stop;
 pub use wait::{PARK, Park};

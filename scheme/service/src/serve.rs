@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use agent::{Counts, Errno, Neighbour, Origin, Port};
-use driver::{Body, Cred, Driver, FileKind, Node, OpenFlags};
+use driver::{Body, Cred, Driver, FileKind, Node, Op, OpenFlags};
 use libredox::Fd;
 use stack::Stack;
 use syscall::schemev2::Opcode;
@@ -15,6 +15,7 @@ use crate::{
     place::contained,
     socket::{Answer, Answers, Ask, Asks, Socket},
     stats::Stats,
+    stop::Stop,
     worker::Worker,
 };
 
@@ -112,11 +113,19 @@ impl Service {
 
     /// Serves requests until the socket is closed. Several threads may do it.
     pub fn run(&self) -> Result<(), Failure> {
+        self.run_until(&Stop::new())
+    }
+
+    /// Serves requests until the socket is closed or `stop` is asked. Then what was taken is
+    /// answered, what waits for a driver is answered `ENODEV`, and the drivers are flushed.
+    pub fn run_until(&self, stop: &Stop) -> Result<(), Failure> {
+        stop.watch(self.core.socket.number());
         let (mut asks, mut answers) = (Asks::new(), Answers::default());
         loop {
             match self.core.socket.read(&mut asks) {
                 Ok(()) if asks.is_empty() => return Ok(()),
                 Ok(()) => {}
+                Err(Errno::EINTR | Errno::EAGAIN) if stop.asked() => return self.core.wind_up(),
                 Err(Errno::EINTR | Errno::EAGAIN) => continue,
                 Err(Errno::EBADF | Errno::ENODEV) => return Ok(()),
                 Err(errno) => return Err(Failure::new("read requests for", &self.name, errno)),
@@ -156,6 +165,21 @@ fn root_handle(root: &Root) -> Handle {
 }
 
 impl Core {
+    /// Ends the workers, then makes safe what was written.
+    fn wind_up(&self) -> Result<(), Failure> {
+        let mut failure = Ok(());
+        for mount in self.mounts() {
+            mount.worker.get().into_iter().for_each(Worker::stop);
+            let mut origin = Origin::root();
+            let mut asker = Asker { mount, cred: Cred::ROOT, origin: &mut origin };
+            match asker.count(Op::Flush { node: Node::ROOT }, agent::Data::NONE) {
+                Ok(_) | Err(Errno::EOPNOTSUPP) => {}
+                Err(errno) => failure = Err(Failure::new("flush", &mount.name, errno)),
+            }
+        }
+        failure
+    }
+
     pub(crate) fn mounts(&self) -> &[Arc<Mount>] {
         match &self.root {
             Root::Directory(mounts) => mounts,

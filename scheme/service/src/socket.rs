@@ -94,6 +94,11 @@ impl Socket {
         Ok(Socket { fd: Fd::new(cap.dup(b"create-scheme")?) })
     }
 
+    /// The descriptor's number.
+    pub(crate) fn number(&self) -> usize {
+        self.fd.raw()
+    }
+
     /// A descriptor of the scheme's own handle `number`, to be registered.
     pub(crate) fn root(&self, number: usize) -> Result<Fd, Errno> {
         let params = NewFdParams { number, ..NewFdParams::default() };

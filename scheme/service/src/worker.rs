@@ -28,7 +28,7 @@ pub(crate) struct Worker {
     thread_port: Arc<ThreadPort<Job, Desk>>,
     port: Arc<dyn Port<Job>>,
     replies: Arc<Replies>,
-    thread: Option<JoinHandle<()>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// Where the thread performs requests.
@@ -98,7 +98,7 @@ impl Worker {
             .name(format!("driver {name}"))
             .spawn(move || running.run(&PARK))?;
         let port = Arc::clone(&thread_port) as Arc<dyn Port<Job>>;
-        Ok(Worker { thread_port, port, replies, thread: Some(thread) })
+        Ok(Worker { thread_port, port, replies, thread: Mutex::new(Some(thread)) })
     }
 
     /// Passes a request to the thread; it is answered from there. `Err` gives it back: the
@@ -136,13 +136,22 @@ impl Worker {
     }
 }
 
-impl Drop for Worker {
-    fn drop(&mut self) {
+impl Worker {
+    /// Ends the thread, once the request that it works on is done. What waits is answered
+    /// `ENODEV`.
+    pub(crate) fn stop(&self) {
         self.thread_port.close();
-        if let Some(thread) = self.thread.take()
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread
             && thread.thread().id() != std::thread::current().id()
         {
             let _ = thread.join();
         }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.stop();
     }
 }

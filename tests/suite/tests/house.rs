@@ -24,6 +24,7 @@ const UNSAFE: &[&str] = &[
     "agent/src/serialized.rs",
     "agent/src/shared.rs",
     "drivers/redoxfs-disk/src/lib.rs",
+    "scheme/portd/src/signal.rs",
     "scheme/service/src/socket.rs",
 ];
 
