@@ -35,6 +35,7 @@ mod names;
 mod open;
 mod ops;
 mod place;
+mod raw;
 mod remote;
 mod serve;
 mod socket;
