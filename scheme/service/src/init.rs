@@ -64,21 +64,12 @@ pub(crate) fn notify(name: &str, root: Fd, pipe: &Fd) -> Result<(), Failure> {
 pub(crate) fn register(name: &str, root: Fd) -> Result<(), Failure> {
     let failed = |error| Failure::new("publish the scheme", name, Errno::from(error));
     let namespace = libredox::call::getns().map_err(failed)?;
-    if is_dead(name) {
-        // Before the attempt, which takes the root away even if it fails. Where nothing can be
-        // taken over the attempt says so.
-        let _ = raw::forget(namespace, name);
-    }
+    // Before the attempt, which takes the root away even if it fails.
+    raw::take_over(namespace, name);
     libredox::call::register_scheme_to_ns(namespace, name, root.raw()).map_err(failed)?;
     // The namespace has it now.
     let _ = root.into_raw();
     Ok(())
-}
-
-/// True where the name is left over from a service that has died, or nobody's.
-fn is_dead(name: &str) -> bool {
-    let open = Fd::open(&format!("/scheme/{name}"), libredox::flag::O_CLOEXEC, 0);
-    open.is_err_and(|error| Errno::from(error) == Errno::ENODEV)
 }
 
 /// Gives the namespace up, for good: nothing can be opened by path any more. To be called once

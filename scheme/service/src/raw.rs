@@ -1,19 +1,19 @@
 //! What only a raw system call does. On a host that would be one of the host's own, so this is
 //! the one module that makes any, and on Redox alone.
 
-use agent::Errno;
-
-/// Takes a name out of a namespace, by the namespace's descriptor. `EACCES`, `ENODEV`.
+/// Takes a name out of a namespace whose owner has died and left it there. Where the name is
+/// nobody's, or its owner lives, nothing happens; an owner that lives is asked, and waited for.
 #[cfg(target_os = "redox")]
-#[allow(clippy::disallowed_methods, reason = "no library function does it")]
-pub(crate) fn forget(namespace: usize, name: &str) -> Result<(), Errno> {
-    syscall::unlinkat(namespace, format!("/scheme/{name}"), 0)
-        .map(drop)
-        .map_err(|error| Errno(u16::try_from(error.errno).unwrap_or(Errno::EIO.0)))
+pub(crate) fn take_over(namespace: usize, name: &str) {
+    let path = format!("/scheme/{name}");
+    let open = libredox::Fd::open(&path, libredox::flag::O_CLOEXEC, 0);
+    if open.is_err_and(|error| error.errno() == libredox::errno::ENODEV) {
+        // Where it can't be taken out, the registration that follows says so.
+        #[allow(clippy::disallowed_methods, reason = "no library function does it")]
+        let _ = syscall::unlinkat(namespace, path, 0);
+    }
 }
 
 /// A name stays with the dead.
 #[cfg(not(target_os = "redox"))]
-pub(crate) fn forget(_: usize, _: &str) -> Result<(), Errno> {
-    Err(Errno::EEXIST)
-}
+pub(crate) fn take_over(_: usize, _: &str) {}
