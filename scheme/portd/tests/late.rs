@@ -201,6 +201,7 @@ fn a_close_waits_its_turn_and_is_not_cancelled_for_another() {
     assert_eq!(events.recv_timeout(LONG), Ok(Event::Waits));
     client.enter(|| drop(idle));
     // The close has no tag: that of the request that is interrupted must not be taken for it.
+    client.wait_blocked(1);
     assert_eq!(client.interrupt(), 1);
     world.root(|| list("/scheme/port").unwrap());
     gate.open();
