@@ -2,7 +2,7 @@
 
 use agent::Errno;
 
-use crate::op::Cred;
+use crate::op::{Cred, OpenFlags};
 
 /// What a node is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -117,6 +117,22 @@ impl Attr {
             return Ok(());
         }
         Err(Errno::EACCES)
+    }
+
+    /// Permission to open what these attributes are of: `EACCES`; `EISDIR` and `ELOOP` for a
+    /// directory or a link to be written. To look at attributes needs none.
+    pub fn allow_open(&self, flags: OpenFlags, cred: Cred) -> Result<(), Errno> {
+        if flags.contains(OpenFlags::STAT) {
+            return Ok(());
+        }
+        let mut rights = Rights::empty();
+        rights.set(Rights::READ, flags.contains(OpenFlags::READ));
+        rights.set(Rights::WRITE, flags.contains(OpenFlags::WRITE));
+        match self.kind {
+            FileKind::Directory if rights.contains(Rights::WRITE) => Err(Errno::EISDIR),
+            FileKind::Symlink if rights.contains(Rights::WRITE) => Err(Errno::ELOOP),
+            _ => self.allow(cred, rights),
+        }
     }
 
     /// `EPERM` where `cred` is neither the owner nor uid 0.

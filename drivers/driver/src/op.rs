@@ -1,5 +1,7 @@
 //! What is asked of a driver, and the values of its reply.
 
+use agent::Errno;
+
 use crate::attr::{Attr, SetAttr, Statfs};
 
 /// Longest name of a directory entry, in bytes.
@@ -54,6 +56,14 @@ bitflags::bitflags! {
         const READ = 1;
         /// A write would not wait.
         const WRITE = 2;
+    }
+}
+
+impl OpenFlags {
+    /// `EINVAL` where a file is to be made empty without being written.
+    pub fn check(self) -> Result<(), Errno> {
+        let writes = self & (OpenFlags::WRITE | OpenFlags::STAT) == OpenFlags::WRITE;
+        if self.contains(OpenFlags::TRUNCATE) && !writes { Err(Errno::EINVAL) } else { Ok(()) }
     }
 }
 

@@ -4,7 +4,6 @@ use driver::{Attr, Cred, Errno, FileKind, MAX_PATH, Node, OpenFlags, Reply, Righ
 
 use crate::{
     node::{self, Inode, attr, child, id, lib, load, load_dir, new_name, number, set_attr, touch},
-    open::check_flags,
     volume::{Asker, Tx, Volume},
 };
 
@@ -20,7 +19,7 @@ impl Volume {
         flags: OpenFlags,
         by: Asker,
     ) -> Result<Reply, Errno> {
-        check_flags(flags)?;
+        flags.check()?;
         match self.search(parent, name, by.cred)?.1 {
             Some(_) if flags.contains(OpenFlags::EXCLUSIVE) => Err(Errno::EEXIST),
             Some(there) => self.reopen(&there, flags, by),

@@ -1,6 +1,6 @@
 //! Opening and closing.
 
-use driver::{Attr, Cred, Errno, FileKind, Node, OpenFlags, Rights};
+use driver::{Attr, Errno, FileKind, Node, OpenFlags};
 
 use crate::{
     node::{Inode, attr, id, lib, load, stamp},
@@ -11,12 +11,12 @@ use crate::{
 impl Volume {
     /// Opens a node that still has a name; `ENOENT` where it has none.
     pub(crate) fn open(&mut self, node: Node, flags: OpenFlags, by: Asker) -> Result<(), Errno> {
-        check_flags(flags)?;
+        flags.check()?;
         let attr = self.attr(node)?;
         if attr.links == 0 {
             return Err(Errno::ENOENT);
         }
-        allow(&attr, flags, by.cred)?;
+        attr.allow_open(flags, by.cred)?;
         if self.read_only && flags.contains(OpenFlags::WRITE) {
             return Err(Errno::EROFS);
         }
@@ -64,26 +64,5 @@ impl Volume {
     /// How often a node is open.
     pub(crate) fn opens(&self, node: Node) -> Result<u64, Errno> {
         Ok(self.fs.node_usages.get(&id(node)?.id()).copied().unwrap_or(0))
-    }
-}
-
-/// `EINVAL` where a file is to be made empty without being written.
-pub(crate) fn check_flags(flags: OpenFlags) -> Result<(), Errno> {
-    let writes = flags & (OpenFlags::WRITE | OpenFlags::STAT) == OpenFlags::WRITE;
-    if flags.contains(OpenFlags::TRUNCATE) && !writes { Err(Errno::EINVAL) } else { Ok(()) }
-}
-
-/// `EISDIR` and `ELOOP` for a directory or a link to be written, `EACCES`.
-fn allow(attr: &Attr, flags: OpenFlags, cred: Cred) -> Result<(), Errno> {
-    if flags.contains(OpenFlags::STAT) {
-        return Ok(());
-    }
-    let mut rights = Rights::empty();
-    rights.set(Rights::READ, flags.contains(OpenFlags::READ));
-    rights.set(Rights::WRITE, flags.contains(OpenFlags::WRITE));
-    match attr.kind {
-        FileKind::Directory if rights.contains(Rights::WRITE) => Err(Errno::EISDIR),
-        FileKind::Symlink if rights.contains(Rights::WRITE) => Err(Errno::ELOOP),
-        _ => attr.allow(cred, rights),
     }
 }

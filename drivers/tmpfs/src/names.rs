@@ -7,7 +7,6 @@ use driver::{
 use crate::{
     dir::{Dir, Entry},
     inode::{Content, Inode, changed},
-    open::check_flags,
     pages::Pages,
     state::{Asker, State, at},
 };
@@ -21,7 +20,7 @@ impl State {
         flags: OpenFlags,
         by: Asker,
     ) -> Result<Reply, Errno> {
-        check_flags(flags)?;
+        flags.check()?;
         match self.search(parent, by.cred)?.get(name) {
             Ok(_) if flags.contains(OpenFlags::EXCLUSIVE) => Err(Errno::EEXIST),
             Ok(entry) => self.reopen(entry, flags, by),

@@ -1,18 +1,18 @@
 //! Opening and closing.
 
-use driver::{Attr, Cred, Errno, FileKind, Node, OpenFlags, Rights};
+use driver::{Errno, Node, OpenFlags};
 
 use crate::state::{Asker, State};
 
 impl State {
     /// Opens a node that still has a name; `ENOENT` where it has none.
     pub(crate) fn open(&mut self, node: Node, flags: OpenFlags, by: Asker) -> Result<(), Errno> {
-        check_flags(flags)?;
+        flags.check()?;
         let attr = &self.get(node)?.fixed;
         if attr.links == 0 {
             return Err(Errno::ENOENT);
         }
-        allow(attr, flags, by.cred)?;
+        attr.allow_open(flags, by.cred)?;
         if flags.contains(OpenFlags::TRUNCATE) {
             self.resize(node, 0, by.now)?;
         }
@@ -26,26 +26,5 @@ impl State {
         inode.opens = inode.opens.checked_sub(1).ok_or(Errno::EBADF)?;
         self.reap(node);
         Ok(())
-    }
-}
-
-/// `EINVAL` where a file is to be made empty without being written.
-pub(crate) fn check_flags(flags: OpenFlags) -> Result<(), Errno> {
-    let writes = flags & (OpenFlags::WRITE | OpenFlags::STAT) == OpenFlags::WRITE;
-    if flags.contains(OpenFlags::TRUNCATE) && !writes { Err(Errno::EINVAL) } else { Ok(()) }
-}
-
-/// `EISDIR` and `ELOOP` for a directory or a link to be written, `EACCES`.
-fn allow(attr: &Attr, flags: OpenFlags, cred: Cred) -> Result<(), Errno> {
-    if flags.contains(OpenFlags::STAT) {
-        return Ok(());
-    }
-    let mut rights = Rights::empty();
-    rights.set(Rights::READ, flags.contains(OpenFlags::READ));
-    rights.set(Rights::WRITE, flags.contains(OpenFlags::WRITE));
-    match attr.kind {
-        FileKind::Directory if rights.contains(Rights::WRITE) => Err(Errno::EISDIR),
-        FileKind::Symlink if rights.contains(Rights::WRITE) => Err(Errno::ELOOP),
-        _ => attr.allow(cred, rights),
     }
 }
