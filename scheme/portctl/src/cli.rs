@@ -60,6 +60,9 @@ enum Command {
         /// How long to count, in milliseconds.
         #[arg(long, default_value_t = 1000)]
         millis: u64,
+        /// How long requests took instead: whole ones, and what each spent in a layer.
+        #[arg(long)]
+        latency: bool,
         /// As JSON, one object.
         #[arg(long)]
         json: bool,
@@ -100,7 +103,10 @@ fn run(command: Command, out: &mut dyn Write) -> Result<(), Error> {
         Command::Stat { path, json } => list::stat(&path, json, out),
         Command::Cat { paths } => paths.iter().try_for_each(|path| copy::cat(path, out)),
         Command::Cp { from, to, recursive } => copy::cp(&from, &to, recursive),
-        Command::Stats { port, millis, json } => figures::stats(&port, millis, json, out),
+        Command::Stats { port, millis, latency, json } => {
+            let print = if latency { figures::latency } else { figures::stats };
+            print(&port, millis, json, out)
+        }
         Command::Plan { file: Some(file), .. } => figures::plan_of(&file, out),
         Command::Plan { file: None, port } => copy::cat(&format!("{port}/.plan"), out),
     }

@@ -7,47 +7,80 @@ use std::{
 };
 
 use comfy_table::{CellAlignment, Table, presets::NOTHING};
-use service::{RowReport, StatsReport};
+use serde::de::DeserializeOwned;
+use service::{LatencyReport, RowReport, Spread, StatsReport};
 
 use crate::{error::Error, file::Stream, list::print_json};
 
 /// Counts for a while, and prints what messages cost by layer.
 pub(crate) fn stats(port: &str, millis: u64, json: bool, out: &mut dyn Write) -> Result<(), Error> {
-    let path = format!("{port}/.stats");
-    // The daemon counts while this is open.
-    let mut figures = Stream::open(&path)?;
-    std::thread::sleep(Duration::from_millis(millis));
-    let mut text = vec![0; 1 << 20];
-    let count = figures.read(&mut text).map_err(|why| Error::path("read", &path, why))?;
-    let report: StatsReport = serde_json::from_slice(&text[..count])
-        .map_err(|why| Error::path("understand", &path, std::io::Error::from(why)))?;
+    let report: StatsReport = watch(&format!("{port}/.stats"), millis)?;
     if json {
         return print_json(&report, out);
     }
-    print(&report.rows, out)
+    let names = ["layer", "messages", "crossings", "translations", "copies", "maps", "looks", "µs"];
+    print(names, report.rows.into_iter().map(costs), out)
 }
 
-fn print(rows: &[RowReport], out: &mut dyn Write) -> Result<(), Error> {
-    let mut table = Table::new();
-    table.load_style(NOTHING);
-    table.set_header([
-        "layer",
-        "messages",
-        "crossings",
-        "translations",
-        "copies",
-        "maps",
-        "looks",
-        "µs",
-    ]);
-    for row in rows {
-        let counts =
-            [row.messages, row.crossings, row.translations, row.copies, row.maps, row.looks];
-        let mut cells = vec![row.layer.clone()];
-        cells.extend(counts.map(|count| count.to_string()));
-        cells.push((row.nanoseconds / 1000).to_string());
-        table.add_row(cells);
+/// Times requests for a while, and prints how long they took by layer.
+pub(crate) fn latency(
+    port: &str,
+    millis: u64,
+    json: bool,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    let report: LatencyReport = watch(&format!("{port}/.latency"), millis)?;
+    if json {
+        return print_json(&report, out);
     }
+    let names = [
+        "layer",
+        "requests",
+        "min ns",
+        "median ns",
+        "p90 ns",
+        "p99 ns",
+        "p99.9 ns",
+        "max ns",
+        "mean ns",
+    ];
+    let whole = times("whole request".into(), &report.requests);
+    let layers = report.rows.into_iter().map(|row| times(row.layer, &row.time));
+    print(names, std::iter::once(whole).chain(layers), out)
+}
+
+/// Holds figures open for a while, then reads them. The daemon keeps them as long as they are
+/// open.
+fn watch<T: DeserializeOwned>(path: &str, millis: u64) -> Result<T, Error> {
+    let mut figures = Stream::open(path)?;
+    std::thread::sleep(Duration::from_millis(millis));
+    let mut text = vec![0; 1 << 20];
+    let count = figures.read(&mut text).map_err(|why| Error::path("read", path, why))?;
+    serde_json::from_slice(&text[..count])
+        .map_err(|why| Error::path("understand", path, std::io::Error::from(why)))
+}
+
+fn costs(row: RowReport) -> Vec<String> {
+    let counts = [row.messages, row.crossings, row.translations, row.copies, row.maps, row.looks];
+    let counts = counts.map(|count| count.to_string());
+    let time = (row.nanoseconds / 1000).to_string();
+    [row.layer].into_iter().chain(counts).chain([time]).collect()
+}
+
+fn times(layer: String, time: &Spread) -> Vec<String> {
+    let Spread { count, min, median, p90, p99, p99_9, max, mean } = time;
+    let figures = [count, min, median, p90, p99, p99_9, max, mean].map(u64::to_string);
+    [layer].into_iter().chain(figures).collect()
+}
+
+/// Prints rows, the first column a name and the others numbers.
+fn print<const N: usize>(
+    names: [&str; N],
+    rows: impl Iterator<Item = Vec<String>>,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_header(names).add_rows(rows);
     for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 2));
         if index > 0 {

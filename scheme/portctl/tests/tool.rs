@@ -8,7 +8,11 @@ use std::{ffi::OsString, fs, os::unix::fs::PermissionsExt, path::Path};
 
 use common::{World, get, list, open, put};
 use host::sys;
-use libredox::flag::*;
+use libredox::{
+    errno::{EACCES, EBADF, ENOTDIR},
+    flag::*,
+};
+use service::{LatencyReport, Spread};
 
 const ALL: &str = r#"
 [[driver]]
@@ -301,6 +305,116 @@ fn stats_count_while_the_tool_waits() {
         let (error, status) = fails(&["stats", "/scheme/nobody"]);
         assert!(error.starts_with("can't open /scheme/nobody/.stats: "), "{error}");
         assert_eq!(status, 1);
+    });
+}
+
+/// What the tool reads of latencies, without waiting.
+fn latency() -> LatencyReport {
+    let out = says(&["stats", "--latency", "--millis", "0", "--json"]);
+    serde_json::from_str(&out).unwrap()
+}
+
+fn spread<'r>(report: &'r LatencyReport, layer: &str) -> &'r Spread {
+    &report.rows.iter().find(|row| row.layer == layer).expect("the layer has a row").time
+}
+
+/// A spread's figures from short to long.
+fn ladder(times: &Spread) -> [u64; 6] {
+    [times.min, times.median, times.p90, times.p99, times.p99_9, times.max]
+}
+
+/// Writes a block to a device, a number of times.
+fn write_blocks(path: &str, count: usize) {
+    let device = open(path, O_RDWR, 0).unwrap();
+    (0..count).for_each(|_| assert_eq!(sys::pwrite(device.raw(), &[1; 512], 0), Ok(512)));
+}
+
+#[test]
+fn latencies_are_of_the_requests_that_came_to_a_layer() {
+    let world = World::serving(ALL);
+    world.root(|| {
+        let _reader = open("/scheme/port/.latency", O_RDONLY, 0).unwrap();
+        write_blocks("/scheme/port/part", 20);
+        write_blocks("/scheme/port/disk", 3);
+        let report = latency();
+        let layers: Vec<&str> = report.rows.iter().map(|row| row.layer.as_str()).collect();
+        assert_eq!(layers, ["scheme", "tmp", "disk", "zero", "part"]);
+        let count = |layer| spread(&report, layer).count;
+        assert_eq!((count("part"), count("disk"), count("tmp"), count("zero")), (20, 23, 0, 0));
+        // Every request comes to the service itself: these, opens and closes.
+        assert!(report.requests.count >= 27, "{report:?}");
+        assert_eq!(count("scheme"), report.requests.count);
+    });
+}
+
+#[test]
+fn latencies_are_in_order_and_no_layer_takes_longer_than_the_whole() {
+    let world = World::serving(ALL);
+    world.root(|| {
+        let _reader = open("/scheme/port/.latency", O_RDONLY, 0).unwrap();
+        write_blocks("/scheme/port/part", 200);
+        let report = latency();
+        let whole = &report.requests;
+        for times in report.rows.iter().map(|row| &row.time).chain([whole]) {
+            assert!(ladder(times).is_sorted(), "{times:?}");
+            assert!((times.min..=times.max).contains(&times.mean), "{times:?}");
+            assert!(times.max <= whole.max, "{report:?}");
+        }
+        // The two are of the same requests, each longer as a whole.
+        let own = ladder(spread(&report, "scheme"));
+        assert!(own.into_iter().zip(ladder(whole)).all(|(own, whole)| own <= whole), "{report:?}");
+    });
+}
+
+#[test]
+fn latencies_are_kept_while_somebody_reads_them() {
+    let world = World::serving(ALL);
+    world.root(|| {
+        let work = || write_blocks("/scheme/port/disk", 5);
+        let seen = || spread(&latency(), "disk").count;
+        work();
+        let one = open("/scheme/port/.latency", O_RDONLY, 0).unwrap();
+        let other = open("/scheme/port/.latency", O_RDONLY, 0).unwrap();
+        work();
+        drop(one);
+        assert_eq!(seen(), 5, "one reader is left");
+        drop(other);
+        assert_eq!(seen(), 0, "the last is gone");
+        let _costs = open("/scheme/port/.stats", O_RDONLY, 0).unwrap();
+        work();
+        assert_eq!(seen(), 0, "who reads costs reads no latencies");
+    });
+}
+
+#[test]
+fn latencies_are_a_table_with_the_whole_request_first() {
+    let world = World::serving(ALL);
+    world.root(|| {
+        let table = says(&["stats", "--latency", "--millis", "0"]);
+        let lines: Vec<&str> = table.lines().collect();
+        assert_eq!(lines.len(), 7, "{table}");
+        let names = ["layer ", "whole request ", "scheme ", "tmp ", "disk ", "zero ", "part "];
+        assert!(lines.iter().zip(names).all(|(line, name)| line.starts_with(name)), "{table}");
+        assert!(lines[0].contains(" p99.9 ns ") && lines[0].ends_with("mean ns"), "{table}");
+        let (error, status) = fails(&["stats", "--latency", "/scheme/nobody"]);
+        assert!(error.starts_with("can't open /scheme/nobody/.latency: "), "{error}");
+        assert_eq!(status, 1);
+    });
+}
+
+#[test]
+fn latencies_are_there_to_be_read_only() {
+    let world = World::serving(ALL);
+    world.root(|| {
+        let path = "/scheme/port/.latency";
+        assert_eq!(open(path, O_RDWR, 0).err(), Some(EACCES));
+        assert_eq!(open(path, O_RDONLY | O_DIRECTORY, 0).err(), Some(ENOTDIR));
+        let figures = open(path, O_RDONLY, 0).unwrap();
+        assert_eq!(figures.write(b"x").map_err(|error| error.errno()), Err(EBADF));
+        // A refused open leaves nobody reading.
+        drop(figures);
+        write_blocks("/scheme/port/disk", 5);
+        assert_eq!(spread(&latency(), "disk").count, 0);
     });
 }
 

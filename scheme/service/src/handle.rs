@@ -8,7 +8,7 @@ use std::{
 use agent::Errno;
 use driver::{Cred, FileKind, Node, OpenFlags};
 
-use crate::mount::Mount;
+use crate::{mount::Mount, stats::Figures};
 
 /// Nodes that one handle's table takes.
 const MAX_NODES: usize = 65_536;
@@ -24,7 +24,7 @@ pub(crate) enum Place {
     Names,
     /// A text that the service itself writes: figures as they were at the last read from the
     /// beginning, the plan.
-    Text { bytes: Mutex<Vec<u8>>, figures: bool },
+    Text { bytes: Mutex<Vec<u8>>, figures: Option<Figures> },
     /// A device, or a node of a file system, open there.
     Object { mount: Arc<Mount>, node: Node, kind: FileKind },
     /// A symbolic link to be, once its target is written.

@@ -20,6 +20,7 @@
 //! | `serve` | the loop, and who works on a request |
 //! | `handle`, `mount` | what handles and names stand for |
 //! | `open`, `names`, `ops`, `layout`, `calls` | opens, names, standard operations and their structures, messages |
+//! | `stats`, `latency` | figures by layer: costs, times |
 //! | `place` | what a host puts around drivers: panic containment, serializers, threads |
 //! | `file` | the agent that makes a file or device of the system a block port |
 //! | `remote` | the agent to a port of another process, as a driver |
@@ -29,6 +30,7 @@ mod calls;
 mod file;
 mod handle;
 mod init;
+mod latency;
 mod layout;
 mod mount;
 mod names;
@@ -46,6 +48,7 @@ mod worker;
 
 pub use file::KIND as FILE;
 pub use init::{Failure, enter_null_namespace};
+pub use latency::{LatencyReport, LatencyRow, Spread};
 pub use mount::Mount;
 pub use place::{Host, clock, now};
 pub use remote::Remote;

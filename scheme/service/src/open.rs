@@ -15,10 +15,12 @@ use crate::{
     names::parent,
     serve::{Core, ROOT, Root},
     socket::{Answer, Ask},
+    stats::Figures,
 };
 
 /// The service's own texts, beside the mounts.
-const FIGURES: &[u8] = b".stats";
+const COSTS: &[u8] = b".stats";
+const LATENCY: &[u8] = b".latency";
 const PLAN: &[u8] = b".plan";
 
 /// An open, taken apart.
@@ -101,14 +103,10 @@ impl Core {
             (b"", _) => self.open_own(Place::Names, path, wish),
             (PLAN, b"") => {
                 let bytes = Mutex::new(self.plan.clone().into_bytes());
-                self.open_own(Place::Text { bytes, figures: false }, path, wish)
+                self.open_own(Place::Text { bytes, figures: None }, path, wish)
             }
-            (FIGURES, b"") => {
-                let text = Place::Text { bytes: Mutex::default(), figures: true };
-                let answer = self.open_own(text, path, wish)?;
-                self.stats.open();
-                Ok(answer)
-            }
+            (COSTS, b"") => self.open_figures(Figures::Costs, path, wish),
+            (LATENCY, b"") => self.open_figures(Figures::Latency, path, wish),
             _ => match self.resolve(path) {
                 Ok((mount, rest)) => {
                     self.open_at(mount, Node::ROOT, rest, path.to_vec(), wish, origin)
@@ -117,6 +115,14 @@ impl Core {
                 Err(errno) => Err(errno),
             },
         }
+    }
+
+    /// Opens figures, which are kept from here on.
+    fn open_figures(&self, figures: Figures, path: &[u8], wish: Wish) -> Result<Answer, Errno> {
+        let text = Place::Text { bytes: Mutex::default(), figures: Some(figures) };
+        let answer = self.open_own(text, path, wish)?;
+        self.stats.open(figures);
+        Ok(answer)
     }
 
     /// Opens what the service itself writes: to be read only.

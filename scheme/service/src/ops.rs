@@ -146,8 +146,8 @@ impl Core {
             Place::NewLink { .. } => Err(Errno::EBADF),
             Place::Text { bytes, figures } => {
                 let text = &mut *lock(bytes);
-                if *figures && offset == 0 {
-                    *text = self.stats.report();
+                if let (Some(figures), 0) = (figures, offset) {
+                    *text = self.stats.report(*figures);
                 }
                 let start = usize::try_from(offset).unwrap_or(usize::MAX).min(text.len());
                 let len = payload.len().min(text.len() - start);

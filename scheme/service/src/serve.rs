@@ -280,7 +280,7 @@ impl Core {
     fn close(&self, number: u64, origin: &mut Origin) {
         let Some(handle) = self.handles.remove(number) else { return };
         match &handle.place {
-            Place::Text { figures: true, .. } => self.stats.close(),
+            Place::Text { figures: Some(figures), .. } => self.stats.close(*figures),
             Place::Object { mount, node, .. } if mount.is_file_system() => {
                 let mut asker = Asker { mount, cred: handle.cred, origin };
                 handle.left_open().into_iter().chain([*node]).for_each(|node| asker.close(node));
