@@ -3,14 +3,16 @@
 use core::ptr::NonNull;
 
 use crate::{
-    late::{Late, Meeting, Own, Rest},
+    late::{Late, Own, Rest},
     record::Record,
+    state::State,
 };
 
 type Rec<B> = NonNull<Record<B>>;
 
 /// # Safety
 /// The record is alive, and so its late part.
+#[inline]
 pub(crate) unsafe fn late<B>(record: Rec<B>) -> *mut Late<B> {
     // SAFETY: a read of one field that never changes while the record is sent.
     unsafe { (&raw const (*record.as_ptr()).late).read() }
@@ -18,37 +20,38 @@ pub(crate) unsafe fn late<B>(record: Rec<B>) -> *mut Late<B> {
 
 /// # Safety
 /// The record is alive for `'a`, its late part complete.
+#[inline]
 pub(crate) unsafe fn rest<'a, B>(record: Rec<B>) -> &'a Rest<B> {
-    // SAFETY: the late part is complete, and only shared references to `rest` are made.
+    // SAFETY: as the caller's.
+    unsafe { rest_in(late(record)) }
+}
+
+/// The same for those who do not hold the message: they keep away from the record's head, which
+/// its holder has exclusively.
+///
+/// # Safety
+/// The late part is alive for `'a`, and complete.
+#[inline]
+pub(crate) unsafe fn rest_in<'a, B>(late: *mut Late<B>) -> &'a Rest<B> {
+    // SAFETY: complete, and only shared references to `rest` are made.
     unsafe {
-        let rest = &(*late(record)).rest;
+        let rest = &(*late).rest;
         rest.assume_init_ref()
     }
 }
 
 /// # Safety
 /// As [`rest`].
-pub(crate) unsafe fn meeting<'a, B>(record: Rec<B>) -> &'a spin::Mutex<Meeting<B>> {
+#[inline]
+pub(crate) unsafe fn state<'a, B>(record: Rec<B>) -> &'a State {
     // SAFETY: as the caller's.
-    unsafe { &rest(record).meeting }
-}
-
-/// The meeting, for those who do not hold the message: they keep away from the record's head,
-/// which its holder has exclusively.
-///
-/// # Safety
-/// The late part is alive for `'a`, and complete.
-pub(crate) unsafe fn meeting_in<'a, B>(late: *mut Late<B>) -> &'a spin::Mutex<Meeting<B>> {
-    // SAFETY: complete, and only shared references to `rest` are made.
-    unsafe {
-        let rest = &(*late).rest;
-        &rest.assume_init_ref().meeting
-    }
+    unsafe { &rest(record).state }
 }
 
 /// # Safety
 /// As [`rest`]; and the caller holds the message, or is the one who delivers it, and lets the
 /// reference go before anyone else does.
+#[inline]
 pub(crate) unsafe fn own<'a, B>(record: Rec<B>) -> &'a mut Own<B> {
     // SAFETY: only one party holds or delivers.
     unsafe { &mut *rest(record).own.get() }

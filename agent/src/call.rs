@@ -2,29 +2,30 @@
 
 #[cfg(feature = "alloc")]
 use alloc::boxed::Box;
-use core::{marker::PhantomData, mem::MaybeUninit, ptr::NonNull, sync::atomic::Ordering};
+use core::{marker::PhantomData, ptr::NonNull};
 
 #[cfg(feature = "alloc")]
 use crate::count::Meter;
 use crate::{
     access,
-    chain::Chain,
+    chain::Gates,
     count::Counts,
     data::{Data, Slot},
-    engine,
+    ending, engine,
     late::{Late, Reply, Rest},
     port::Port,
-    record::Record,
+    record::{Flags, Record},
     request::{Ended, Request},
-    status::Status,
-    wait::{Wait, Woken},
+    status::{Errno, Status},
+    wait::{Deadline, Moment, Wait, Woken},
 };
 
 /// What a message inherits from the one that causes it, and gives back: the serializers that
 /// the chain holds, the meter, the costs. [`Exchange::origin`](crate::Exchange::origin) makes
 /// one; a sender that nobody called has [`Origin::root`].
 pub struct Origin {
-    pub(crate) chain: Chain,
+    pub(crate) held: u8,
+    pub(crate) gates: Gates,
     /// The message's counts when it was asked for the origin.
     #[cfg(feature = "alloc")]
     pub(crate) before: Counts,
@@ -40,7 +41,8 @@ impl Origin {
     /// Nobody's: no chain, no meter.
     pub const fn root() -> Origin {
         Origin {
-            chain: Chain::empty(),
+            held: 0,
+            gates: Gates::uninit(),
             #[cfg(feature = "alloc")]
             before: Counts::ZERO,
             counts: Counts::ZERO,
@@ -124,11 +126,29 @@ impl<'a, B: 'static> Call<'a, B> {
     #[inline]
     pub fn run<P: Port<B> + ?Sized>(&mut self, port: &P, wait: &dyn Wait) -> Status {
         self.record.restart();
-        self.run_on(port, wait)
+        self.run_on(port, wait, None)
+    }
+
+    /// The same with a deadline, on the clock of `wait`: when it has come, the abort is asked
+    /// for, and the reply, which then comes soon, still waited for. `ETIMEDOUT` where the target
+    /// cancelled the message because of that.
+    pub fn run_until<P: Port<B> + ?Sized>(
+        &mut self,
+        port: &P,
+        wait: &dyn Wait,
+        moment: Moment,
+    ) -> Status {
+        self.record.restart();
+        self.run_on(port, wait, Some(moment))
     }
 
     #[inline]
-    fn run_on<P: Port<B> + ?Sized>(&mut self, port: &P, wait: &dyn Wait) -> Status {
+    fn run_on<P: Port<B> + ?Sized>(
+        &mut self,
+        port: &P,
+        wait: &dyn Wait,
+        until: Option<Moment>,
+    ) -> Status {
         let mut late = Late::uninit();
         self.record.late = &raw mut late;
         let record = NonNull::from(&mut self.record);
@@ -137,7 +157,7 @@ impl<'a, B: 'static> Call<'a, B> {
         match port.begin(unsafe { Request::new(record) }).ended {
             Ended::Done(status) => status,
             // SAFETY: kept, not handed over; `late` is this frame's.
-            Ended::Kept(record) => unsafe { wait_for(record, wait) },
+            Ended::Kept(record) => unsafe { wait_for(record, wait, Deadline(until)) },
         }
     }
 
@@ -150,14 +170,14 @@ impl<'a, B: 'static> Call<'a, B> {
         wait: &dyn Wait,
     ) -> Status {
         self.record.restart();
-        self.record.chain.copy_from(&origin.chain);
+        self.record.chain().inherit(origin.held, &origin.gates);
         #[cfg(feature = "alloc")]
         let status = match origin.meter.take() {
-            None => self.run_on(port, wait),
+            None => self.run_on(port, wait, None),
             Some(meter) => self.run_metered(meter, origin, port, wait),
         };
         #[cfg(not(feature = "alloc"))]
-        let status = self.run_on(port, wait);
+        let status = self.run_on(port, wait, None);
         origin.counts += self.record.counts();
         status
     }
@@ -174,11 +194,17 @@ impl<'a, B: 'static> Call<'a, B> {
     ) -> Status {
         *self.record.meter = Some(meter);
         let layer = self.record.layer();
-        let status = self.run_on(port, wait);
+        let status = self.run_on(port, wait, None);
         // A reply that came late left the meter at the layer where it came from.
         self.record.switch_layer(layer);
         origin.meter = self.record.meter.take();
         status
+    }
+
+    /// Lets queues put the message before those that have no priority.
+    pub fn priority(mut self) -> Call<'a, B> {
+        self.record.flags.insert(Flags::PRIORITY);
+        self
     }
 
     /// Makes the message ready for another question, with other data. Names are gone.
@@ -218,28 +244,84 @@ impl Drop for NeverUnwind {
 /// The message was kept and is not handed over yet; its record and late part are the caller's
 /// and stay where they are.
 #[cold]
-unsafe fn wait_for<B>(record: NonNull<Record<B>>, wait: &dyn Wait) -> Status {
+unsafe fn wait_for<B>(record: NonNull<Record<B>>, wait: &dyn Wait, deadline: Deadline) -> Status {
     let guard = NeverUnwind;
-    // SAFETY: the caller still holds the record.
-    let late = unsafe { access::late(record) };
-    // SAFETY: the late part is this call's; its rest is not in use yet.
-    let rest: *mut MaybeUninit<Rest<B>> = unsafe { &raw mut (*late).rest };
-    // SAFETY: as above.
-    unsafe { (*rest).write(Rest::new(Reply::Wait, Some(wait.waker()))) };
+    // SAFETY: the caller still holds the record, and the late part is this call's; its rest is
+    // not in use yet.
+    let (late, rest) = unsafe {
+        let late = access::late(record);
+        (late, (*late).rest.write(Rest::new(Reply::Call)) as *mut Rest<B>)
+    };
+    // SAFETY: written above; only shared from here on.
+    let shared = unsafe { &*rest };
+    shared.state.start_call();
     // SAFETY: the caller's to hand over, now complete.
-    unsafe { engine::hand_over(record) };
-    // SAFETY: complete; only shared from here on.
-    let done = unsafe { &(*rest).assume_init_ref().done };
-    while !done.load(Ordering::Acquire) {
-        if wait.park() == Woken::Interrupted {
-            // SAFETY: not done, or no longer abortable; the record stays until done.
-            unsafe { engine::abort(record, late, 0) };
-        }
-    }
-    // SAFETY: done is the last that anyone else does; the record is the caller's again.
+    unsafe { engine::hand_over_first(record) };
+    // SAFETY: away, and this is the sender.
+    let timed_out = unsafe { wait_on(shared, record, late, wait, deadline) };
+    // SAFETY: back, so the record is the caller's again.
     let status = unsafe { access::own(record) }.status;
     // SAFETY: written above, used no more.
-    unsafe { (*rest).assume_init_drop() };
+    unsafe { core::ptr::drop_in_place(rest) };
     core::mem::forget(guard);
+    if timed_out && status == Status::error(Errno::ECANCELED) {
+        return Status::error(Errno::ETIMEDOUT);
+    }
     status
+}
+
+/// Waits until the message is back; true where the deadline came first.
+///
+/// # Safety
+/// The caller is the message's sender, and record and late part stay until it is back.
+unsafe fn wait_on<B>(
+    rest: &Rest<B>,
+    record: NonNull<Record<B>>,
+    late: *mut Late<B>,
+    wait: &dyn Wait,
+    mut deadline: Deadline,
+) -> bool {
+    let (mut looked, mut timed_out) = (0, false);
+    loop {
+        let seen = rest.state.see();
+        if seen.must_drain() {
+            drain(rest);
+            continue;
+        }
+        if seen.is_back() {
+            return timed_out;
+        }
+        if deadline.has_come(wait) {
+            (timed_out, deadline) = (true, Deadline(None));
+            // SAFETY: the record stays until it is back.
+            unsafe { ending::abort(record, late, 0) };
+        } else if wait.look_again(looked) {
+            looked = looked.saturating_add(1);
+        } else if sleep(rest, wait, deadline) == Woken::Interrupted {
+            // SAFETY: as above.
+            unsafe { ending::abort(record, late, 0) };
+        }
+    }
+}
+
+/// The message waits for a driver that is free, and others before it: works them off.
+fn drain<B>(rest: &Rest<B>) {
+    rest.state.draining();
+    // SAFETY: written before the state said so, and by nobody else until the gate is left.
+    if let Some(guard) = unsafe { (*rest.drain.get()).take() } {
+        // SAFETY: part of the port that the message waits for.
+        unsafe { guard.as_ref() }.drain_for_others();
+    }
+}
+
+/// Leaves a waker, once, and sleeps.
+fn sleep<B>(rest: &Rest<B>, wait: &dyn Wait, deadline: Deadline) -> Woken {
+    if !rest.state.see().is_awaited() {
+        // SAFETY: the waker is the sender's until the state says that it waits.
+        unsafe { *rest.waker.get() = Some(wait.waker()) };
+        if !rest.state.wait() {
+            return Woken::Look;
+        }
+    }
+    deadline.park(wait)
 }

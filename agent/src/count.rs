@@ -58,6 +58,45 @@ impl AddAssign for Counts {
     }
 }
 
+/// The same in the room that a message has for them: what goes over the top stays there.
+#[derive(Clone, Copy)]
+pub(crate) struct Packed {
+    messages: u32,
+    looks: u32,
+    crossings: u16,
+    translations: u16,
+    copies: u16,
+    maps: u16,
+}
+
+impl Packed {
+    pub(crate) const ZERO: Packed =
+        Packed { messages: 0, looks: 0, crossings: 0, translations: 0, copies: 0, maps: 0 };
+
+    #[inline]
+    pub(crate) fn counts(self) -> Counts {
+        Counts {
+            messages: self.messages,
+            crossings: self.crossings.into(),
+            translations: self.translations.into(),
+            copies: self.copies.into(),
+            maps: self.maps.into(),
+            looks: self.looks,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn add(&mut self, counts: Counts) {
+        let narrow = |count: u32| u16::try_from(count).unwrap_or(u16::MAX);
+        self.messages = self.messages.saturating_add(counts.messages);
+        self.looks = self.looks.saturating_add(counts.looks);
+        self.crossings = self.crossings.saturating_add(narrow(counts.crossings));
+        self.translations = self.translations.saturating_add(narrow(counts.translations));
+        self.copies = self.copies.saturating_add(narrow(counts.copies));
+        self.maps = self.maps.saturating_add(narrow(counts.maps));
+    }
+}
+
 /// The row of a layer in a [`Meter`]. Layer 0 is the sender itself.
 pub type LayerId = u16;
 

@@ -24,6 +24,9 @@ bitflags::bitflags! {
 }
 
 /// Data lent to a `call`: borrowed from the caller, who waits.
+///
+/// A message carries less than 4 GiB; of more, the target sees the beginning, and the count says
+/// so.
 pub struct Data<'a> {
     pub(crate) base: *mut u8,
     pub(crate) len: usize,
@@ -163,24 +166,25 @@ fn within(at: usize, len: usize, room: usize) -> Result<(), Errno> {
 ///
 /// The part can be set to anything inside the whole, and to nothing outside it, so a saved part
 /// needs no trust.
-#[repr(C)] // with what begins as zero at the end, beside more of it
+#[repr(C)] // small: it shares a cache line with what else a message begins with
 pub(crate) struct Slot {
     base: *mut u8,
-    whole: usize,
-    len: usize,
+    whole: u32,
+    start: u32,
+    len: u32,
     access: Access,
-    start: usize,
 }
 
 impl Slot {
     #[inline]
     pub(crate) fn new(data: Data<'_>) -> Slot {
-        Slot { base: data.base, whole: data.len, start: 0, len: data.len, access: data.access }
+        let len = u32::try_from(data.len).unwrap_or(u32::MAX);
+        Slot { base: data.base, whole: len, start: 0, len, access: data.access }
     }
 
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.len
+        self.len as usize
     }
 
     pub(crate) fn access(&self) -> Access {
@@ -189,24 +193,24 @@ impl Slot {
 
     /// The first byte that the driver sees. An address only: no rights come with it.
     pub(crate) fn address(&self) -> *mut u8 {
-        self.base.wrapping_add(self.start)
+        self.base.wrapping_add(self.start as usize)
     }
 
     pub(crate) fn part(&self) -> (usize, usize) {
-        (self.start, self.len)
+        (self.start as usize, self.len as usize)
     }
 
     pub(crate) fn narrow(&mut self, range: Range<usize>) -> Result<(), Errno> {
         let len = range.end.checked_sub(range.start).ok_or(Errno::EINVAL)?;
-        within(range.start, len, self.len)?;
-        self.start += range.start;
-        self.len = len;
+        within(range.start, len, self.len())?;
+        // Both fit: they are inside what did.
+        (self.start, self.len) = (self.start + range.start as u32, len as u32);
         Ok(())
     }
 
     pub(crate) fn restore(&mut self, (start, len): (usize, usize)) -> Result<(), Errno> {
-        within(start, len, self.whole)?;
-        (self.start, self.len) = (start, len);
+        within(start, len, self.whole as usize)?;
+        (self.start, self.len) = (start as u32, len as u32);
         Ok(())
     }
 
@@ -214,7 +218,7 @@ impl Slot {
         if !self.access.contains(needs) {
             return Err(Errno::EFAULT);
         }
-        within(at, len, self.len)?;
+        within(at, len, self.len())?;
         Ok(self.address().wrapping_add(at))
     }
 
@@ -266,7 +270,7 @@ impl Slot {
         }
         // SAFETY: private memory of the sender, initialised (it came as a slice), unchanged
         // while the record holds it, and borrowed from the slot here.
-        Some(unsafe { core::slice::from_raw_parts(self.address(), self.len) })
+        Some(unsafe { core::slice::from_raw_parts(self.address(), self.len()) })
     }
 
     /// The room in place; `None` where another party can reach it or it is not to be filled.
@@ -276,7 +280,7 @@ impl Slot {
         }
         // SAFETY: private room of the sender, initialised (it came as a slice), held
         // exclusively by the record, and borrowed from the slot here.
-        Some(unsafe { core::slice::from_raw_parts_mut(self.address(), self.len) })
+        Some(unsafe { core::slice::from_raw_parts_mut(self.address(), self.len()) })
     }
 
     /// A part of the data to send further down while this record waits.

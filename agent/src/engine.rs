@@ -1,24 +1,24 @@
-//! What becomes of a kept message: handing over, completion through its layers, forwarding,
-//! abort, delivery.
+//! What becomes of a kept message: handing over, completion through its layers, forwarding.
 //!
 //! Everything here works on raw records. The rules: a record's head and its `own` part belong
-//! to whoever holds the message; `meeting` is shared and locked; a party that goes on using the
-//! record or its keeper without holding the message has pinned it, and the last of holder and
-//! pins to leave a replied message delivers it.
+//! to whoever holds the message; the rest of its late part is shared, as `state` says; a party
+//! that goes on using the record or its keeper without holding the message has pinned it.
 
-use core::{ptr::NonNull, sync::atomic::Ordering};
+use core::ptr::NonNull;
 
 #[cfg(feature = "alloc")]
 use alloc::sync::Arc;
 
 use crate::{
-    access::{late, meeting, meeting_in, own, rest},
-    gate,
+    access::{late, own, rest_in, state},
+    ending::{finish, tell_abort, unpin},
+    guard::Guard,
     kept::Kept,
-    late::{Frame, Late, Meeting, Reply, Resume},
-    port::{MessageId, Port},
+    late::{Frame, Keeper, Resume, Through},
+    port::Port,
     record::Record,
-    request::{Ended, Entry, Request},
+    request::{Ended, Request},
+    state::Published,
     status::{Errno, Status},
 };
 
@@ -30,176 +30,207 @@ pub(crate) enum Step {
     Done(Status),
     /// Kept; to be handed over once no gate is held any more.
     Kept,
-    /// Queued behind a busy gate: no longer the caller's.
-    Queued,
+    /// No longer the caller's.
+    Gone,
 }
 
-/// Gives a message that `begin` or `up` asked to keep to its keeper.
+/// Gives a message that its target asked to keep to its keeper, in the context of its sender,
+/// who keeps the port alive.
 ///
 /// # Safety
-/// The caller holds the record; `keeping` and the frames are written; what they point to lives
-/// until the message is delivered.
-pub(crate) unsafe fn hand_over<B>(record: Rec<B>) {
+/// The caller holds the record, which has just been started, and gives it away; `keeping` and
+/// the frames are written; what they point to lives until the message is delivered.
+pub(crate) unsafe fn hand_over_first<B>(record: Rec<B>) {
     // SAFETY: held by the caller; `keep` has written `keeping`.
-    let (late, keeper) = unsafe { (late(record), (*late(record)).keeping.assume_init()) };
-    // SAFETY: alive while pinned, and pinned from here to `unpin`.
-    let meeting = unsafe { meeting_in(late) };
-    let (hop, aborted) = {
-        let mut m = meeting.lock();
-        (m.keeper, m.hop, m.pins) = (None, m.hop + 1, m.pins + 1);
-        (m.hop, m.abort)
-    };
-    // SAFETY: held by the caller, who gives it away here.
-    let kept = unsafe { Kept::new(record) };
-    if aborted {
-        kept.done(Errno::ECANCELED);
-    } else {
-        // SAFETY: the keeper lives until delivery, which waits for the pin.
-        unsafe { keeper.take(kept) };
-    }
-    let tell = {
-        let mut m = meeting.lock();
-        let still_there = m.hop == hop && !m.replied;
-        if still_there {
-            m.keeper = Some(keeper);
+    let keeper = unsafe { (*late(record)).keeping.assume_init() };
+    // SAFETY: held by the caller.
+    unsafe {
+        // Nobody can ask for an abort, or a mark does: the message is not touched once it is
+        // given away, so no pin is needed.
+        let marked = matches!(keeper.through, Through::Marks);
+        if marked || (state(record).is_private() && keeper.guard().is_none()) {
+            return keeper.take(Kept::new(record));
         }
-        still_there && m.abort
-    };
-    if tell {
-        // SAFETY: as above.
-        unsafe { keeper.abort(MessageId(record.as_ptr() as usize)) };
+        state(record).pin_first();
+        hand_on(record);
     }
-    // SAFETY: pinned above.
-    unsafe { unpin(record, late) }
 }
 
-/// Asks the keeper to abort the message, once. Nothing happens where it has been replied, or
-/// sent again: `generation` names the send that is meant.
+/// The same in any other context.
 ///
 /// # Safety
-/// The record is alive, and `late` is its late part, complete.
-pub(crate) unsafe fn abort<B>(record: Rec<B>, late: *mut Late<B>, generation: u32) {
-    let keeper = {
-        // SAFETY: as the caller's.
-        let mut m = unsafe { meeting_in(late) }.lock();
-        if m.replied || m.abort || m.generation != generation {
-            return;
-        }
-        m.abort = true;
-        // On its way: whoever hands it over finds the mark.
-        let Some(keeper) = m.keeper else { return };
-        m.pins += 1;
-        keeper
-    };
-    // SAFETY: the keeper lives until delivery, which waits for the pin.
-    unsafe { keeper.abort(MessageId(record.as_ptr() as usize)) };
-    // SAFETY: pinned above.
-    unsafe { unpin(record, late) }
-}
-
-/// # Safety
-/// The caller has pinned the record, of which `late` is the late part, and does not use it
-/// afterwards.
-unsafe fn unpin<B>(record: Rec<B>, late: *mut Late<B>) {
-    let deliver_now = {
-        // SAFETY: pinned.
-        let mut m = unsafe { meeting_in(late) }.lock();
-        m.pins -= 1;
-        take_delivery(&mut m)
-    };
-    if deliver_now {
-        // SAFETY: replied, and this was the last pin: the record is the caller's to deliver.
-        unsafe { deliver(record) }
+/// As [`hand_over_first`], but that the message may be under way for long, and nobody keeps the
+/// port alive but the message.
+pub(crate) unsafe fn hand_over<B>(record: Rec<B>) {
+    // SAFETY: held by the caller.
+    unsafe {
+        let late = late(record);
+        // One pin for whoever gives the message to its keeper, one for what is left to do here.
+        state(record).move_on();
+        state(record).pin();
+        hand_on(record);
+        unpin(record, late);
     }
 }
 
-fn take_delivery<B>(m: &mut Meeting<B>) -> bool {
-    let mine = m.replied && m.pins == 0 && !m.delivered;
-    m.delivered |= mine;
-    mine
+/// # Safety
+/// As [`hand_over`]; and the message is pinned, for [`give`] to unpin.
+unsafe fn hand_on<B>(record: Rec<B>) {
+    // SAFETY: held by the caller; `keep` has written `keeping`.
+    unsafe {
+        match (*late(record)).keeping.assume_init().guard() {
+            None => give(record),
+            Some(guard) => {
+                own(record).resume = Resume::Take;
+                // A keeper's guard lives as long as the keeper.
+                let _ = guard.as_ref().enter(record);
+            }
+        }
+    }
+}
+
+/// Gives a message to its keeper, inside its guard, and gives the pin back.
+///
+/// # Safety
+/// As [`hand_on`].
+pub(crate) unsafe fn give<B>(record: Rec<B>) {
+    // SAFETY: held by the caller until `take`, and pinned until `unpin`.
+    unsafe {
+        let (late, keeper) = (late(record), (*late(record)).keeping.assume_init());
+        let rest = rest_in(late);
+        (*rest.keeper.get()).write(keeper);
+        let seen = rest.state.see();
+        let kept = Kept::new(record);
+        match keeper.guard() {
+            _ if seen.is_aborted() => kept.done(Errno::ECANCELED),
+            None => keeper.take(kept),
+            Some(guard) => guard.as_ref().take(keeper, kept),
+        }
+        match rest.state.publish(seen.hop()) {
+            Published::Yes => {}
+            Published::Tell => tell_abort(record, late),
+            Published::Moved => unpin(record, late),
+        }
+    }
 }
 
 /// The holder is through with the message: the layers above hear of it, then the sender.
 ///
 /// # Safety
 /// The caller holds the record and gives it away.
+#[inline]
 pub(crate) unsafe fn complete<B>(record: Rec<B>, status: Status) {
-    {
-        // SAFETY: held by the caller.
-        let mut m = unsafe { meeting(record) }.lock();
-        (m.keeper, m.hop) = (None, m.hop + 1);
-    }
     // SAFETY: as the caller's.
-    unsafe { unwind(record, status) }
+    unsafe {
+        if record.as_ref().frames == 0 {
+            return finish(record, status);
+        }
+        unwind(record, status);
+    }
 }
 
-/// Tells the layers, one after the other. A layer behind a busy serializer is told by the one
-/// inside.
+/// Tells the layers, one after the other. A layer behind a busy gate is told by the one inside.
 ///
 /// # Safety
-/// The caller holds the record and gives it away.
-pub(crate) unsafe fn unwind<B>(record: Rec<B>, mut status: Status) {
+/// The caller holds the record and gives it away; it holds no gate of the message's chain.
+unsafe fn unwind<B>(record: Rec<B>, mut status: Status) {
     loop {
-        // SAFETY: held by the caller.
-        let Some(gate) = (unsafe { first_gate(record) }) else {
-            // SAFETY: no layer is left.
-            return unsafe { finish(record, status) };
+        // SAFETY: held by the caller; the first `frames` places are written.
+        let guard = unsafe {
+            if record.as_ref().frames == 0 {
+                return finish(record, status);
+            }
+            (&(*late(record)).frames)[0].assume_init().guard
         };
-        let told = match gate {
+        // SAFETY: held by the caller.
+        let own = unsafe { own(record) };
+        (own.resume, own.status) = (Resume::Up, status);
+        let told = match guard {
             // SAFETY: held, and a frame is there.
-            None => unsafe { tell_first(record, status) },
-            // SAFETY: as above; the gate is part of a layer's port and so alive.
-            Some(gate) => unsafe { gate::tell_through(gate, record, status) },
+            None => unsafe { tell_first(record) },
+            // SAFETY: as above; a layer's guard lives as long as the layer.
+            Some(guard) => unsafe { guard.as_ref().enter(record) },
         };
         match told {
             Step::Done(next) => status = next,
             // SAFETY: still held, no gate is.
             Step::Kept => return unsafe { hand_over(record) },
-            Step::Queued => return,
+            Step::Gone => return,
         }
     }
 }
 
-/// The gate of the first frame, if there is a frame.
+/// Goes on with a message that a driver is through with.
 ///
 /// # Safety
-/// The caller holds the record.
-#[allow(clippy::option_option)]
-unsafe fn first_gate<B>(record: Rec<B>) -> Option<Option<*const gate::Gate<B>>> {
-    // SAFETY: held by the caller; the first `frames` places are written.
-    unsafe {
-        let late = late(record);
-        (record.as_ref().frames > 0).then(|| (&(*late).frames)[0].assume_init().gate)
+/// The caller holds the record, but where it is gone, and gives it away; it holds no gate but its
+/// own thread's.
+pub(crate) unsafe fn go_on<B>(record: Rec<B>, step: Step) {
+    match step {
+        // SAFETY: as the caller's.
+        Step::Done(status) => unsafe { complete(record, status) },
+        // SAFETY: as the caller's.
+        Step::Kept => unsafe { hand_over(record) },
+        Step::Gone => {}
     }
 }
 
-/// Takes the first frame off and tells its layer.
+/// Takes the first frame off and tells its layer, of the status that the message has.
 ///
 /// # Safety
-/// The caller holds the record, which has a frame, and the frame's gate.
-pub(crate) unsafe fn tell_first<B>(record: Rec<B>, status: Status) -> Step {
+/// The caller holds the record, which has a frame, and is inside the frame's guard.
+pub(crate) unsafe fn tell_first<B>(record: Rec<B>) -> Step {
     // SAFETY: held by the caller.
-    let (frame, waiting) = unsafe { pop_frame(record) };
+    let (frame, waiting, status) = unsafe {
+        let (frame, waiting) = pop_frame(record);
+        (frame, waiting, own(record).status)
+    };
     // SAFETY: held by the caller; what the frame points to lives until delivery.
     let ended = unsafe {
         (*record.as_ptr()).switch_layer(frame.layer);
         let (request, port) = (Request::new(record), &*frame.port);
-        match frame.catch {
+        match contained(frame.guard) {
             None => port.up(request, status, frame.saved),
-            Some(catch) => {
-                let entry = Entry::Up(status, frame.saved);
-                request.enter_contained(&*catch, &*catch, port, entry)
-            }
+            Some(containment) => containment.up(request, port, (status, frame.saved)),
         }
         .ended
     };
+    // SAFETY: not handed over yet.
+    unsafe { step(record, ended, waiting, frame.guard) }
+}
+
+/// What contains the driver behind a guard.
+///
+/// # Safety
+/// The guard is alive for `'a`.
+unsafe fn contained<'a, B>(
+    guard: Option<NonNull<Guard<B>>>,
+) -> Option<&'a crate::contain::Containment> {
+    // SAFETY: as the caller's.
+    guard.and_then(|guard| unsafe { guard.as_ref() }.containment.as_ref())
+}
+
+/// What an outcome means for a message of which `waiting` frames wait from before.
+///
+/// # Safety
+/// The caller holds the record, which is not handed over yet.
+unsafe fn step<B>(
+    record: Rec<B>,
+    ended: Ended<B>,
+    waiting: u8,
+    guard: Option<NonNull<Guard<B>>>,
+) -> Step {
     match ended {
         Ended::Done(status) => Step::Done(status),
-        Ended::Kept(record) => {
-            // SAFETY: kept again below, not handed over yet.
-            unsafe { bring_forward(record, waiting) };
+        // SAFETY: as the caller's; a guard lives as long as what it guards.
+        Ended::Kept(record_again) => unsafe {
+            debug_assert_eq!(record, record_again);
+            if let Some(guard) = guard {
+                guard.as_ref().seal(record, waiting);
+            }
+            bring_forward(record, waiting);
             Step::Kept
-        }
+        },
     }
 }
 
@@ -208,11 +239,11 @@ pub(crate) unsafe fn tell_first<B>(record: Rec<B>, status: Status) -> Step {
 ///
 /// # Safety
 /// The caller holds the record.
-unsafe fn bring_forward<B>(record: Rec<B>, waiting: usize) {
+unsafe fn bring_forward<B>(record: Rec<B>, waiting: u8) {
     // SAFETY: held by the caller; only written frames are moved.
     unsafe {
         let frames = usize::from(record.as_ref().frames);
-        (&mut (*late(record)).frames)[..frames].rotate_left(waiting);
+        (&mut (*late(record)).frames)[..frames].rotate_left(waiting.into());
     }
 }
 
@@ -220,7 +251,7 @@ unsafe fn bring_forward<B>(record: Rec<B>, waiting: usize) {
 ///
 /// # Safety
 /// The caller holds the record, which has a frame.
-unsafe fn pop_frame<B>(record: Rec<B>) -> (Frame<B>, usize) {
+unsafe fn pop_frame<B>(record: Rec<B>) -> (Frame<B>, u8) {
     // SAFETY: held by the caller; the first `frames` places are written.
     unsafe {
         let head = &mut *record.as_ptr();
@@ -229,54 +260,7 @@ unsafe fn pop_frame<B>(record: Rec<B>) -> (Frame<B>, usize) {
         frames.rotate_left(1);
         head.frames -= 1;
         head.depth -= 1;
-        (frame, usize::from(head.frames))
-    }
-}
-
-/// Every layer has been told.
-///
-/// # Safety
-/// The caller holds the record and gives it away.
-unsafe fn finish<B>(record: Rec<B>, status: Status) {
-    let deliver_now = {
-        // SAFETY: held by the caller.
-        unsafe { own(record) }.status = status;
-        // SAFETY: as above.
-        let mut m = unsafe { meeting(record) }.lock();
-        m.replied = true;
-        take_delivery(&mut m)
-    };
-    if deliver_now {
-        // SAFETY: replied and not pinned: the record is the caller's to deliver.
-        unsafe { deliver(record) }
-    }
-}
-
-/// The sender has its message back.
-///
-/// # Safety
-/// The caller is the one who delivers, and does not use the record afterwards.
-unsafe fn deliver<B>(record: Rec<B>) {
-    // SAFETY: nobody else uses the record any more but a sender that looks at `meeting` or
-    // waits for `done`.
-    let own = unsafe { own(record) };
-    match core::mem::replace(&mut own.reply, Reply::Wait) {
-        Reply::Wait => {
-            // SAFETY: alive until `done` is set, and not used after that.
-            let rest = unsafe { rest(record) };
-            let waker = rest.meeting.lock().waker.take();
-            rest.done.store(true, Ordering::Release);
-            if let Some(waker) = waker {
-                waker.wake();
-            }
-        }
-        #[cfg(feature = "alloc")]
-        reply => {
-            // SAFETY: as above, and the record is one of `send`'s.
-            unsafe { crate::send::deliver(record, reply) }
-        }
-        #[cfg(not(feature = "alloc"))]
-        Reply::Nobody(_) => {}
+        (frame, head.frames)
     }
 }
 
@@ -285,32 +269,32 @@ unsafe fn deliver<B>(record: Rec<B>) {
 /// # Safety
 /// The caller holds the record and gives it away; `port` lives until delivery.
 #[cfg(feature = "alloc")]
-pub(crate) unsafe fn resume<B>(record: Rec<B>, port: *const (dyn Port<B> + 'static)) {
+unsafe fn resume<B>(record: Rec<B>, port: *const (dyn Port<B> + 'static)) {
     // SAFETY: as the caller's.
-    match unsafe { begin_at(record, port) } {
-        // SAFETY: still held.
-        Step::Done(status) => unsafe { unwind(record, status) },
-        // SAFETY: as above.
-        Step::Kept => unsafe { hand_over(record) },
-        Step::Queued => {}
+    unsafe {
+        let step = begin_at(record, port, None);
+        go_on(record, step);
     }
 }
 
 /// Begins a held message at a port.
 ///
 /// # Safety
-/// The caller holds the record; `port` lives until delivery.
-pub(crate) unsafe fn begin_at<B>(record: Rec<B>, port: *const (dyn Port<B> + 'static)) -> Step {
+/// The caller holds the record, and is inside the guard if there is one; `port` lives until
+/// delivery.
+pub(crate) unsafe fn begin_at<B>(
+    record: Rec<B>,
+    port: *const (dyn Port<B> + 'static),
+    guard: Option<&Guard<B>>,
+) -> Step {
     // SAFETY: held by the caller, who waits here.
-    let waiting = usize::from(unsafe { record.as_ref() }.frames);
-    // SAFETY: as the caller's.
-    match unsafe { (*port).begin(Request::new(record)) }.ended {
-        Ended::Done(status) => Step::Done(status),
-        Ended::Kept(record) => {
-            // SAFETY: not handed over yet.
-            unsafe { bring_forward(record, waiting) };
-            Step::Kept
-        }
+    unsafe {
+        let (waiting, request) = (record.as_ref().frames, Request::new(record));
+        let ended = match guard.and_then(|guard| guard.containment.as_ref()) {
+            None => (*port).begin(request).ended,
+            Some(containment) => containment.begin(request, &*port).ended,
+        };
+        step(record, ended, waiting, guard.map(NonNull::from))
     }
 }
 
@@ -320,30 +304,27 @@ pub(crate) unsafe fn begin_at<B>(record: Rec<B>, port: *const (dyn Port<B> + 'st
 /// The caller holds the record and gives it away.
 #[cfg(feature = "alloc")]
 pub(crate) unsafe fn forward<B>(record: Rec<B>, port: &Arc<dyn Port<B>>) {
-    // SAFETY: held by the caller.
-    if unsafe { own(record) }.hold(port).is_err() {
-        // SAFETY: still held.
-        return unsafe { complete(record, Status::error(Errno::ELOOP)) };
-    }
-    {
-        // SAFETY: held by the caller.
-        let mut m = unsafe { meeting(record) }.lock();
-        (m.keeper, m.hop) = (None, m.hop + 1);
-    }
     // SAFETY: held by the caller; `hold` keeps the port alive until delivery.
-    unsafe { resume(record, Arc::as_ptr(port)) }
+    unsafe {
+        match own(record).hold(port) {
+            Ok(()) => resume(record, Arc::as_ptr(port)),
+            Err(errno) => complete(record, errno.into()),
+        }
+    }
 }
 
-/// Goes on with a queued message: begins it at its port, or tells its completion.
+/// Has a held message begin at `port`, or do whatever `resume` says, when a driver is free.
 ///
 /// # Safety
-/// The caller holds the record, and the gate that it was queued behind.
-pub(crate) unsafe fn resume_queued<B>(record: Rec<B>) -> Step {
+/// The caller holds the record; `port` lives until delivery.
+pub(crate) unsafe fn keep_at<B>(
+    record: Rec<B>,
+    port: *const (dyn Port<B> + 'static),
+    resume: Resume,
+) {
     // SAFETY: held by the caller.
-    match core::mem::replace(&mut unsafe { own(record) }.resume, Resume::Up(Status::OK)) {
-        // SAFETY: the port is part of the gate's owner, alive until delivery.
-        Resume::Begin(port) => unsafe { begin_at(record, port) },
-        // SAFETY: queued by `unwind`, so a frame is there.
-        Resume::Up(status) => unsafe { tell_first(record, status) },
+    unsafe {
+        (*late(record)).keeping.write(Keeper { port, through: Through::Queue });
+        own(record).resume = resume;
     }
 }

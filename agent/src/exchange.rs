@@ -7,6 +7,7 @@ use crate::{
     count::Counts,
     data::{Access, Data},
     port::MessageId,
+    record::Flags,
     status::Errno,
 };
 
@@ -181,8 +182,10 @@ pub trait Exchange<B: 'static>: sealed::Holder<B> {
     /// the meter, if there is one, which comes back with [`rejoin`](Exchange::rejoin).
     fn origin(&mut self) -> Origin {
         let record = self.record_mut();
+        let (held, gates) = record.held();
         Origin {
-            chain: record.chain.inherit(),
+            held,
+            gates,
             #[cfg(feature = "alloc")]
             before: record.counts(),
             counts: Counts::default(),
@@ -210,7 +213,7 @@ pub trait Exchange<B: 'static>: sealed::Holder<B> {
 
     /// True where the sender waits for the reply and does nothing else.
     fn waits(&self) -> bool {
-        !self.record().sent
+        !self.record().flags.contains(Flags::SENT)
     }
 }
 

@@ -1,307 +1,337 @@
-//! The gate of a driver that is never re-entered: who is inside, and who waits.
+//! The gate of a driver that is never re-entered: who is inside, and what waits.
 //!
-//! New requests and completions enter alike. Where someone is inside already, on the same stack
-//! or on another CPU, the message waits in the queue, and the one inside lets it in on leaving.
-//! A thread's gate is always held by its thread.
+//! Requests, completions and aborts are entries alike. Where someone is inside already, on the
+//! same stack or on another processor, an entry waits here, and the one inside works it off
+//! before leaving. A thread's gate is held by its thread for good.
 
 use core::{ptr::NonNull, task::Waker};
 
 use crate::{
     access,
-    engine::{self, Step},
+    guard::Guard,
     late::Resume,
-    port::{MessageId, Port},
-    record::Record,
-    status::{Errno, Status},
+    port::MessageId,
+    queue::Queue,
+    record::{Flags, Record},
+    sync::{AtomicUsize, Mutex, Ordering, left_out, order},
 };
 
 type Rec<B> = NonNull<Record<B>>;
 
+/// Someone is inside.
+const BUSY: usize = 1;
+/// There may be entries: leaving is not just a step out.
+const QUEUED: usize = 2;
+
+/// What a gate has seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PortStats {
+    /// Entries that were let in at once.
+    pub inline: u64,
+    /// Entries that had to wait.
+    pub queued: u64,
+    /// Messages that found the queue full.
+    pub refused: u64,
+    /// Messages taken out of the queue because their senders asked.
+    pub cancelled: u64,
+    /// The most entries that waited at a time.
+    pub longest: usize,
+}
+
 pub(crate) struct Gate<B: 'static> {
-    state: spin::Mutex<State<B>>,
+    state: AtomicUsize,
+    /// Written by whoever is inside; apart from the lock, which those outside take.
+    inline: crate::sync::AtomicU64,
+    waiting: Mutex<Waiting<B>>,
 }
 
-struct State<B: 'static> {
-    busy: bool,
+struct Waiting<B: 'static> {
+    entries: Queue<B>,
+    /// Linked through `next_abort`.
+    aborts: Option<Rec<B>>,
+    limit: usize,
     open: bool,
-    first: Option<Rec<B>>,
-    last: Option<Rec<B>>,
-    len: usize,
     bell: Option<Waker>,
+    stats: PortStats,
 }
 
-/// What came of a message at a gate.
-enum Entered {
+// SAFETY: queued records are held exclusively by the queue, and may change threads as `Kept` may;
+// those whose abort waits are pinned, and only their shared part is touched.
+unsafe impl<B: Send> Send for Waiting<B> {}
+
+/// What came of an entry.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Entered {
+    /// Let in; the caller leaves afterwards.
     Inside,
+    /// No longer the caller's.
     Queued,
+    /// Not let in, and there is no room to wait.
+    Full,
     /// Closed to messages that have not begun.
     Closed,
 }
 
-// SAFETY: queued records are held exclusively by the queue, which the lock protects, and may
-// change threads as `Kept` may.
-unsafe impl<B: Send> Send for State<B> {}
+/// What the one inside finds to do before it leaves.
+pub(crate) enum Next<B: 'static> {
+    /// A message, held by the caller from here on.
+    Message(Rec<B>),
+    /// A message whose keeper is to be asked to abort, with its pin.
+    Abort(Rec<B>),
+    /// Nothing; the gate is left.
+    Left,
+    /// A sender that waits drains from here on; it is to be woken.
+    Handed(Option<Waker>),
+}
 
 impl<B> Gate<B> {
     /// A gate that nobody holds, or that its thread holds for good.
-    pub(crate) const fn new(held: bool) -> Gate<B> {
-        let state = State { busy: held, open: true, first: None, last: None, len: 0, bell: None };
-        Gate { state: spin::Mutex::new(state) }
+    pub(crate) fn new(held: bool, limit: usize) -> Gate<B> {
+        let waiting = Waiting {
+            entries: Queue::new(),
+            aborts: None,
+            limit,
+            open: true,
+            bell: None,
+            stats: PortStats::default(),
+        };
+        Gate {
+            state: AtomicUsize::new(if held { BUSY } else { 0 }),
+            inline: crate::sync::AtomicU64::new(0),
+            waiting: Mutex::new(waiting),
+        }
     }
 
-    /// Messages that wait.
-    pub(crate) fn waiting(&self) -> usize {
-        self.state.lock().len
+    pub(crate) fn set_limit(&self, limit: usize) {
+        self.waiting.lock().limit = limit;
     }
 
-    pub(crate) fn is_open(&self) -> bool {
-        self.state.lock().open
+    pub(crate) fn stats(&self) -> PortStats {
+        let stats = self.waiting.lock().stats;
+        PortStats { inline: self.inline.load(Ordering::Relaxed), ..stats }
     }
 
+    /// Steps in where nobody is inside.
+    #[inline]
     pub(crate) fn try_enter(&self) -> bool {
-        !core::mem::replace(&mut self.state.lock().busy, true)
+        let inside = order("gate-enter", Ordering::Acquire);
+        if self.state.compare_exchange(0, BUSY, inside, Ordering::Relaxed).is_err() {
+            return false;
+        }
+        // No locked step: only the one inside writes.
+        let inline = self.inline.load(Ordering::Relaxed);
+        self.inline.store(inline + 1, Ordering::Relaxed);
+        true
     }
 
-    /// Lets a message in, then it is the caller's to work on; or queues it.
+    /// Steps out where nothing waits.
+    #[inline]
+    pub(crate) fn try_leave(&self) -> bool {
+        let outside = order("gate-leave", Ordering::Release);
+        self.state.compare_exchange(BUSY, 0, outside, Ordering::Relaxed).is_ok()
+    }
+
+    /// Marks the gate as one where something waits; true where nobody was inside, and the
+    /// caller is now.
+    fn mark(&self) -> bool {
+        let mark = if left_out("gate-mark") { BUSY } else { BUSY | QUEUED };
+        self.state.fetch_or(mark, order("gate-enter", Ordering::Acquire)) & BUSY == 0
+    }
+
+    /// Lets a message in, or queues it. Completions (`Resume::Up`), and messages that a driver
+    /// here has kept, find room in any case; so do the messages of senders that wait.
     ///
     /// # Safety
-    /// The caller holds the record; it gives it away where the answer is `Queued`.
-    unsafe fn enter(&self, record: Rec<B>, resume: Resume<B>) -> Entered {
-        let begins = matches!(resume, Resume::Begin(_));
+    /// The caller holds the record, whose `resume` is set; it gives it away where the answer is
+    /// `Queued`.
+    pub(crate) unsafe fn enter(&self, record: Rec<B>) -> Entered {
+        if self.try_enter() {
+            return Entered::Inside;
+        }
         // SAFETY: held by the caller.
-        unsafe { access::own(record) }.resume = resume;
-        let mut state = self.state.lock();
-        if begins && !state.open {
+        let begins = unsafe { access::own(record) }.resume == Resume::Begin;
+        // SAFETY: as above.
+        let flags = unsafe { record.as_ref() }.flags;
+        // SAFETY: as above.
+        let receipt = unsafe { crate::ending::receipt(record) };
+        let mut waiting = self.waiting.lock();
+        if begins && !waiting.open {
             return Entered::Closed;
         }
-        if !state.busy {
-            state.busy = true;
+        if begins && flags.contains(Flags::SENT) && waiting.entries.len() >= waiting.limit {
+            waiting.stats.refused += 1;
+            return Entered::Full;
+        }
+        if self.mark() {
             return Entered::Inside;
         }
         // SAFETY: given away to the queue.
-        unsafe { state.push(record) };
-        let bell = state.bell.take();
-        drop(state);
-        if let Some(bell) = bell {
-            bell.wake();
+        unsafe { waiting.entries.push(record) };
+        let bell = waiting.count_queued();
+        drop(waiting);
+        for waker in [receipt, bell].into_iter().flatten() {
+            waker.wake();
         }
         Entered::Queued
     }
 
-    /// Begins a kept message at the port behind the gate, now or when it is its turn.
+    /// Lets an abort in, or queues it; `None` where the message has been replied meanwhile.
     ///
     /// # Safety
-    /// The caller holds the record and gives it away; `port` lives until its delivery.
-    pub(crate) unsafe fn begin(&self, record: Rec<B>, port: *const (dyn Port<B> + 'static)) {
-        // SAFETY: as the caller's.
-        match unsafe { self.enter(record, Resume::Begin(port)) } {
-            // SAFETY: let in, so still held; the gate is too.
-            Entered::Inside => unsafe { self.work(record) },
-            Entered::Queued => {}
-            // SAFETY: still held.
-            Entered::Closed => unsafe {
-                engine::complete(record, Status::error(Errno::ENODEV));
-            },
+    /// The caller has pinned the record, and gives the pin away where the answer is `Queued`.
+    pub(crate) unsafe fn enter_abort(&self, record: Rec<B>) -> Option<Entered> {
+        // SAFETY: pinned.
+        let rest = unsafe { access::rest(record) };
+        let mut waiting = self.waiting.lock();
+        // Whoever replies takes a queued abort out again: it must not come in after that.
+        if rest.state.see().is_replied() && !left_out("abort-after-reply") {
+            return None;
         }
+        if self.mark() {
+            return Some(Entered::Inside);
+        }
+        // SAFETY: protected by the lock.
+        unsafe { *rest.next_abort.get() = waiting.aborts.replace(record) };
+        let bell = waiting.count_queued();
+        drop(waiting);
+        if let Some(bell) = bell {
+            bell.wake();
+        }
+        Some(Entered::Queued)
     }
 
-    /// Lets the next one in, or leaves.
-    pub(crate) fn leave(&self) {
-        let mut state = self.state.lock();
-        let next = state.pop();
-        state.busy = next.is_some();
-        drop(state);
-        if let Some(record) = next {
-            // SAFETY: taken off the queue, so held; the gate is still held too.
-            unsafe { self.work(record) };
-        }
-    }
-
-    /// Works on a message inside, then, outside, goes on with it, and comes back for the next.
-    ///
-    /// # Safety
-    /// The caller holds the record and gives it away; it holds the gate and gives it away.
-    unsafe fn work(&self, record: Rec<B>) {
-        let mut next = Some(record);
-        while let Some(record) = next {
-            // SAFETY: held, and the gate is.
-            let step = unsafe { self.inside(record, |record| engine::resume_queued(record)) };
-            self.state.lock().busy = false;
-            // SAFETY: held, and no gate is.
-            unsafe { go_on(record, step) };
-            let mut state = self.state.lock();
-            next = if state.busy { None } else { state.pop() };
-            state.busy |= next.is_some();
-        }
-    }
-
-    /// Runs a step with the gate in the message's chain.
-    ///
-    /// # Safety
-    /// The caller holds the record and the gate; the step gives the record back unless it says
-    /// `Queued`.
-    pub(crate) unsafe fn inside(
-        &self,
-        mut record: Rec<B>,
-        step: impl FnOnce(Rec<B>) -> Step,
-    ) -> Step {
-        // SAFETY: held by the caller.
-        unsafe { record.as_mut() }.chain.push(self);
-        let step = step(record);
-        if !matches!(step, Step::Queued) {
-            // SAFETY: still held.
-            unsafe { record.as_mut() }.chain.pop();
-        }
-        step
-    }
-
-    /// Takes a waiting message that has not begun out of the queue, and completes it.
-    pub(crate) fn cancel(&self, id: MessageId) {
-        let found = self.state.lock().remove(id);
-        if let Some(record) = found {
-            // SAFETY: taken off the queue, so held.
-            unsafe { engine::complete(record, Status::error(Errno::ECANCELED)) };
-        }
-    }
-
-    /// For the gate's own thread: works on the next message; `false` where none waits, and then
-    /// `bell` rings for the next.
-    pub(crate) fn work_one(&self, bell: impl FnOnce() -> Waker) -> bool {
-        let next = {
-            let mut state = self.state.lock();
-            let next = state.pop();
-            if next.is_none() && state.open {
-                state.bell = Some(bell());
+    /// Takes a queued abort out; true where it was there. Its pin is the caller's then.
+    pub(crate) fn withdraw(&self, record: Rec<B>) -> bool {
+        let mut waiting = self.waiting.lock();
+        let (mut found, mut rest) = (false, waiting.aborts.take());
+        while let Some(abort) = rest {
+            // SAFETY: pinned while it is queued, and the link is protected by the lock.
+            rest = unsafe { (*access::rest(abort).next_abort.get()).take() };
+            if abort == record {
+                found = true;
+            } else {
+                // SAFETY: as above.
+                unsafe { *access::rest(abort).next_abort.get() = waiting.aborts.replace(abort) };
             }
-            next
-        };
-        let Some(record) = next else { return false };
-        // SAFETY: taken off the queue, so held; the gate is its thread's.
-        unsafe {
-            let step = self.inside(record, |record| engine::resume_queued(record));
-            go_on(record, step);
         }
-        true
+        found
     }
 
-    /// Closes a thread's gate: nobody will let anyone in any more.
+    /// The next entry for the one inside, or its way out. Where `capped`, a sender that waits
+    /// takes over, if there is one.
+    pub(crate) fn next(&self, capped: Option<&Guard<B>>) -> Next<B> {
+        let mut waiting = self.waiting.lock();
+        if let Some(guard) = capped
+            && let Some(waker) = waiting.hand_to_a_sender(guard)
+        {
+            return Next::Handed(waker);
+        }
+        if let Some(abort) = waiting.aborts {
+            // SAFETY: pinned while it is queued, and the link is protected by the lock.
+            waiting.aborts = unsafe { (*access::rest(abort).next_abort.get()).take() };
+            return Next::Abort(abort);
+        }
+        match waiting.entries.pop() {
+            Some(record) => Next::Message(record),
+            None => {
+                let outside = order("gate-left", Ordering::Release);
+                self.state.store(0, outside);
+                Next::Left
+            }
+        }
+    }
+
+    /// The next entry for the gate's own thread, which stays inside; `None` where none waits,
+    /// and then `bell` rings for the next.
+    pub(crate) fn next_of_thread(&self, bell: impl FnOnce() -> Waker) -> Option<Next<B>> {
+        let mut waiting = self.waiting.lock();
+        if let Some(abort) = waiting.aborts {
+            // SAFETY: pinned while it is queued, and the link is protected by the lock.
+            waiting.aborts = unsafe { (*access::rest(abort).next_abort.get()).take() };
+            return Some(Next::Abort(abort));
+        }
+        let next = waiting.entries.pop();
+        if next.is_none() && waiting.open {
+            waiting.bell = Some(bell());
+        }
+        next.map(Next::Message)
+    }
+
+    /// Takes a message out that has not begun, to be completed by the caller.
+    pub(crate) fn cancel(&self, id: MessageId) -> Option<Rec<B>> {
+        // SAFETY: held by the queue.
+        let begins = |record| unsafe { access::own(record) }.resume == Resume::Begin;
+        let mut waiting = self.waiting.lock();
+        let found = waiting.entries.remove(id, begins)?;
+        waiting.stats.cancelled += 1;
+        Some(found)
+    }
+
+    /// Takes a droppable message out that has not begun.
+    pub(crate) fn drop_message(&self, id: MessageId) -> Option<Rec<B>> {
+        let droppable = |record: Rec<B>| {
+            // SAFETY: held by the queue.
+            let begins = unsafe { access::own(record) }.resume == Resume::Begin;
+            // SAFETY: as above.
+            begins && unsafe { record.as_ref() }.flags.contains(Flags::DROPPABLE)
+        };
+        self.waiting.lock().entries.remove(id, droppable)
+    }
+
+    /// True where something may wait.
+    #[inline]
+    pub(crate) fn has_entries(&self) -> bool {
+        self.state.load(Ordering::Relaxed) & QUEUED != 0
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.waiting.lock().open
+    }
+
+    /// Closes a thread's gate: messages that have not begun are not let in any more.
     pub(crate) fn close(&self) {
         let bell = {
-            let mut state = self.state.lock();
-            state.open = false;
-            state.bell.take()
+            let mut waiting = self.waiting.lock();
+            waiting.open = false;
+            waiting.bell.take()
         };
         if let Some(bell) = bell {
             bell.wake();
         }
     }
-
-    /// Answers all that waits behind a closed gate, then leaves it to whoever comes.
-    pub(crate) fn turn_away(&self) {
-        loop {
-            let mut state = self.state.lock();
-            let Some(record) = state.pop() else {
-                state.busy = false;
-                return;
-            };
-            drop(state);
-            // SAFETY: taken off the queue, so held; the gate is still its thread's.
-            unsafe { self.turn_away_one(record) };
-        }
-    }
-
-    /// # Safety
-    /// The caller holds the record, which it gives away, and the gate.
-    unsafe fn turn_away_one(&self, record: Rec<B>) {
-        // SAFETY: held by the caller.
-        if matches!(unsafe { access::own(record) }.resume, Resume::Begin(_)) {
-            // SAFETY: as above.
-            return unsafe { engine::complete(record, Status::error(Errno::ENODEV)) };
-        }
-        // SAFETY: held, and the gate is.
-        unsafe {
-            let step = self.inside(record, |record| engine::resume_queued(record));
-            go_on(record, step);
-        }
-    }
 }
 
-/// Tells the first layer of a completed message through the gate that it stands behind.
-///
-/// # Safety
-/// The caller holds the record, which has a frame, and no gate; `gate` is alive.
-pub(crate) unsafe fn tell_through<B>(gate: *const Gate<B>, record: Rec<B>, status: Status) -> Step {
-    // SAFETY: part of the port of a layer, which lives until delivery.
-    let gate = unsafe { &*gate };
-    // SAFETY: held by the caller. A completion is let in or queued, closed or not.
-    if !matches!(unsafe { gate.enter(record, Resume::Up(status)) }, Entered::Inside) {
-        return Step::Queued;
+impl<B> Waiting<B> {
+    fn count_queued(&mut self) -> Option<Waker> {
+        self.stats.queued += 1;
+        self.stats.longest = self.stats.longest.max(self.entries.len());
+        self.bell.take()
     }
-    // SAFETY: let in, so still held.
-    let step = unsafe { gate.inside(record, |record| engine::tell_first(record, status)) };
-    gate.leave();
-    step
-}
 
-/// # Safety
-/// The caller holds the record and gives it away; it holds no gate but its own thread's.
-unsafe fn go_on<B>(record: Rec<B>, step: Step) {
-    match step {
-        // SAFETY: as the caller's.
-        Step::Done(status) => unsafe { engine::unwind(record, status) },
-        // SAFETY: as the caller's.
-        Step::Kept => unsafe { engine::hand_over(record) },
-        Step::Queued => {}
-    }
-}
-
-impl<B> State<B> {
-    /// # Safety
-    /// The caller holds the record and gives it to the queue.
-    unsafe fn push(&mut self, record: Rec<B>) {
-        // SAFETY: held by the caller.
-        unsafe { access::own(record) }.next = None;
-        match self.last.replace(record) {
+    /// Asks the first sender that waits for a message of its own here to drain. `None` where
+    /// there is none; else its waker, if it sleeps.
+    fn hand_to_a_sender(&mut self, guard: &Guard<B>) -> Option<Option<Waker>> {
+        let waits = |record: Rec<B>| {
             // SAFETY: held by the queue.
-            Some(last) => unsafe { access::own(last) }.next = Some(record),
-            None => self.first = Some(record),
-        }
-        self.len += 1;
-    }
-
-    fn pop(&mut self) -> Option<Rec<B>> {
-        let record = self.first?;
-        // SAFETY: held by the queue.
-        self.first = unsafe { access::own(record) }.next.take();
-        if self.first.is_none() {
-            self.last = None;
-        }
-        self.len -= 1;
-        Some(record)
-    }
-
-    /// Takes out the message of this id, if it waits to be begun.
-    fn remove(&mut self, id: MessageId) -> Option<Rec<B>> {
-        let (mut found, mut rest) = (None, self.len);
-        while rest > 0 {
-            rest -= 1;
-            let record = self.pop()?;
-            // SAFETY: taken off the queue, so held.
-            let begins = matches!(unsafe { access::own(record) }.resume, Resume::Begin(_));
-            if begins && record.as_ptr() as usize == id.0 {
-                found = Some(record);
-            } else {
-                // SAFETY: goes back to the queue, in the same order.
-                unsafe { self.push(record) };
-            }
-        }
-        found
+            let begins = unsafe { access::own(record) }.resume == Resume::Begin;
+            // SAFETY: as above; a record in a queue is not back yet.
+            begins && unsafe { access::state(record) }.see().is_call()
+        };
+        let record = self.entries.find(waits)?;
+        // SAFETY: held by the queue, and nobody else is asked to drain: the caller is inside.
+        let rest = unsafe { access::rest(record) };
+        // SAFETY: as above.
+        unsafe { *rest.drain.get() = Some(NonNull::from(guard)) };
+        let asleep = rest.state.ask_to_drain().is_awaited();
+        // SAFETY: left by the sender before it said that it sleeps; taken only by whoever
+        // delivers the message, and that is queued here, behind the lock.
+        asleep.then(|| unsafe { (*rest.waker.get()).clone() }).map_or(Some(None), Some)
     }
 }
 
 impl<B> Drop for Gate<B> {
     fn drop(&mut self) {
         // A message that waits keeps its gate alive, so the queue is empty here.
-        debug_assert!(self.state.get_mut().first.is_none());
+        debug_assert_eq!(self.waiting.lock().entries.len(), 0);
     }
 }

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// A message that was kept. Its holder completes or forwards it, or lets go of it, which
-/// replies `ECANCELED`. (`core::mem::forget` leaves the sender waiting; deadlines are the answer
+/// replies `ECANCELED`, or `EIO` where that is because the driver has panicked. (`core::mem::forget` leaves the sender waiting; deadlines are the answer
 /// to that.) What can be done with its contents is in [`Exchange`](crate::Exchange).
 ///
 /// It goes to another thread where its body may:
@@ -95,14 +95,20 @@ impl<B> Kept<B> {
     /// True where the sender has asked for the message to be aborted.
     pub fn aborted(&self) -> bool {
         // SAFETY: a kept record's late part is complete, and outlives this value.
-        unsafe { access::meeting(self.record) }.lock().abort
+        unsafe { access::state(self.record) }.see().is_aborted()
     }
 }
 
 impl<B> Drop for Kept<B> {
     fn drop(&mut self) {
-        // SAFETY: exclusive use ends with the value and goes on to the engine.
-        unsafe { engine::complete(self.record, Status::error(Errno::ECANCELED)) }
+        // SAFETY: exclusive use ends with the value and goes on to the engine; `keeping` is
+        // written, and a keeper's guard lives as long as the keeper.
+        unsafe {
+            let keeping = (*access::late(self.record)).keeping.assume_init();
+            let failed = keeping.guard().is_some_and(|guard| guard.as_ref().is_failing());
+            let status = if failed { Errno::EIO } else { Errno::ECANCELED };
+            engine::complete(self.record, status.into());
+        }
     }
 }
 

@@ -2,21 +2,21 @@
 //! and where sender, keeper and aborter meet.
 
 #[cfg(feature = "alloc")]
-use alloc::sync::Arc;
-use core::{
-    cell::UnsafeCell, mem::MaybeUninit, ptr::NonNull, sync::atomic::AtomicBool, task::Waker,
-};
+use alloc::{sync::Arc, vec::Vec};
+use core::{mem::MaybeUninit, ptr::NonNull, task::Waker};
 
-#[cfg(feature = "alloc")]
-use crate::reply::ReplyPort;
 use crate::{
     count::LayerId,
-    gate::Gate,
+    guard::Guard,
     kept::Kept,
-    port::{Catch, MessageId, Port, Saved},
+    port::{Port, Saved},
     record::Record,
+    state::State,
     status::Status,
+    sync::Cell,
 };
+#[cfg(feature = "alloc")]
+use crate::{inbox::Shared, reply::ReplyPort};
 
 /// Layers that may stand on each other and be waiting for one message.
 pub const MAX_DEPTH: usize = 8;
@@ -29,15 +29,42 @@ pub(crate) const MAX_HOLDS: usize = 8;
 pub(crate) struct Frame<B: 'static> {
     pub(crate) port: *const (dyn Port<B> + 'static),
     pub(crate) saved: Saved,
-    pub(crate) gate: Option<*const Gate<B>>,
+    pub(crate) guard: Option<NonNull<Guard<B>>>,
     pub(crate) layer: LayerId,
-    pub(crate) catch: Option<*const (dyn Catch + 'static)>,
 }
 
-/// Who keeps a message, and under what it is entered.
+impl<B> Clone for Frame<B> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<B> Copy for Frame<B> {}
+
+/// How a keeper is entered.
+pub(crate) enum Through<B: 'static> {
+    /// As it is, until a guard around it says otherwise.
+    Open,
+    /// Through what stands around the driver that it belongs to.
+    Guard(NonNull<Guard<B>>),
+    /// As it is: a queue of this crate's, which needs no guard.
+    Queue,
+    /// As it is, and an abort is a mark on the message, which whoever takes it off looks for.
+    Marks,
+}
+
+impl<B> Clone for Through<B> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<B> Copy for Through<B> {}
+
+/// Who keeps a message.
 pub(crate) struct Keeper<B: 'static> {
     pub(crate) port: *const (dyn Port<B> + 'static),
-    pub(crate) catch: Option<*const (dyn Catch + 'static)>,
+    pub(crate) through: Through<B>,
 }
 
 impl<B> Clone for Keeper<B> {
@@ -49,40 +76,23 @@ impl<B> Clone for Keeper<B> {
 impl<B> Copy for Keeper<B> {}
 
 impl<B> Keeper<B> {
+    /// What stands around the keeper.
+    pub(crate) fn guard(&self) -> Option<NonNull<Guard<B>>> {
+        match self.through {
+            Through::Guard(guard) => Some(guard),
+            _ => None,
+        }
+    }
+
+    /// Gives the message to the keeper itself.
+    ///
     /// # Safety
     /// The keeper is alive until this returns.
     pub(crate) unsafe fn take(self, kept: Kept<B>) {
         // SAFETY: as the caller's.
-        unsafe { self.enter(kept, |port, kept| port.take(kept)) }
-    }
-
-    /// # Safety
-    /// The keeper is alive until this returns.
-    pub(crate) unsafe fn abort(self, id: MessageId) {
-        // SAFETY: as the caller's.
-        unsafe { self.enter(id, |port, id| port.abort(id)) }
-    }
-
-    /// # Safety
-    /// The keeper is alive until this returns.
-    unsafe fn enter<T>(self, with: T, entry: impl Fn(&dyn Port<B>, T)) {
-        // SAFETY: as the caller's.
-        let port = unsafe { &*self.port };
-        let Some(catch) = self.catch else { return entry(port, with) };
-        let mut with = Some(with);
-        // SAFETY: lives as long as the keeper that it contains.
-        unsafe { &*catch }
-            .catch(&mut || with.take().into_iter().for_each(|with| entry(port, with)));
+        unsafe { &*self.port }.take(kept);
     }
 }
-
-impl<B> Clone for Frame<B> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<B> Copy for Frame<B> {}
 
 /// The part of a record that only a kept message needs.
 pub(crate) struct Late<B: 'static> {
@@ -104,110 +114,116 @@ impl<B> Late<B> {
     }
 }
 
-/// Where sender, keeper and aborter meet.
+/// Where sender, holder and aborter meet.
 pub(crate) struct Rest<B: 'static> {
-    pub(crate) meeting: spin::Mutex<Meeting<B>>,
-    /// Set last of all for a sender that waits: its record is gone right after.
-    pub(crate) done: AtomicBool,
-    /// The holder's own: link, what to resume with, how it ended.
-    pub(crate) own: UnsafeCell<Own<B>>,
-}
-
-/// Protected by the lock.
-pub(crate) struct Meeting<B: 'static> {
-    /// Who can be asked to abort; `None` while the message is on its way.
-    pub(crate) keeper: Option<Keeper<B>>,
-    /// Counts the message's moves, so that a late comer knows that it moved on.
-    pub(crate) hop: u32,
-    /// Parties that still use keeper and record; the last of them delivers a reply.
-    pub(crate) pins: u32,
-    /// Sends so far; an abort handle is good for one of them.
-    pub(crate) generation: u32,
-    pub(crate) replied: bool,
-    pub(crate) delivered: bool,
-    /// A future's message is there to be taken.
-    #[cfg(feature = "alloc")]
-    pub(crate) back: bool,
-    pub(crate) abort: bool,
-    pub(crate) waker: Option<Waker>,
+    pub(crate) state: State,
+    /// The holder's own: link, how it goes on, how it ended.
+    pub(crate) own: Cell<Own<B>>,
+    /// The sender's, until it waits; then its waker's.
+    pub(crate) waker: Cell<Option<Waker>>,
+    /// Who can be asked to abort, where the state says so.
+    pub(crate) keeper: Cell<MaybeUninit<Keeper<B>>>,
+    /// The keeper that was asked to abort; settled once the state says that the keeper has been
+    /// read.
+    pub(crate) abort_at: Cell<Option<Keeper<B>>>,
+    /// The next abort in that guard's queue, whose lock protects it.
+    pub(crate) next_abort: Cell<Option<NonNull<Record<B>>>>,
+    /// What the sender is to drain, where the state says so.
+    pub(crate) drain: Cell<Option<NonNull<Guard<B>>>>,
 }
 
 /// What only the current holder of the message touches.
 pub(crate) struct Own<B: 'static> {
     pub(crate) next: Option<NonNull<Record<B>>>,
-    pub(crate) resume: Resume<B>,
+    pub(crate) resume: Resume,
     pub(crate) status: Status,
     pub(crate) reply: Reply<B>,
+    /// The port that the message was sent to, and those that it was forwarded to.
     #[cfg(feature = "alloc")]
-    pub(crate) holds: [Option<Arc<dyn Port<B>>>; MAX_HOLDS],
+    pub(crate) hold: Option<Arc<dyn Port<B>>>,
+    #[cfg(feature = "alloc")]
+    pub(crate) holds: Vec<Arc<dyn Port<B>>>,
 }
 
 #[cfg(feature = "alloc")]
 impl<B> Own<B> {
-    /// Keeps `port` alive until delivery.
+    /// Keeps `port` alive until the sender has the message back.
     pub(crate) fn hold(&mut self, port: &Arc<dyn Port<B>>) -> Result<(), crate::Errno> {
-        for place in &mut self.holds {
-            match place {
-                Some(held) if Arc::ptr_eq(held, port) => return Ok(()),
-                Some(_) => {}
-                None => {
-                    *place = Some(Arc::clone(port));
-                    return Ok(());
-                }
-            }
+        if self.hold.iter().chain(&self.holds).any(|held| Arc::ptr_eq(held, port)) {
+            return Ok(());
         }
-        Err(crate::Errno::ELOOP)
+        if self.hold.is_none() {
+            self.hold = Some(Arc::clone(port));
+        } else if self.holds.len() < MAX_HOLDS - 1 {
+            self.holds.push(Arc::clone(port));
+        } else {
+            return Err(crate::Errno::ELOOP);
+        }
+        Ok(())
+    }
+
+    /// The message is its sender's again.
+    #[inline]
+    pub(crate) fn release(&mut self) {
+        self.hold = None;
+        if !self.holds.is_empty() {
+            self.holds.clear();
+        }
     }
 }
 
-/// How a queued message goes on.
-pub(crate) enum Resume<B: 'static> {
-    /// Not begun yet at this port.
-    Begin(*const (dyn Port<B> + 'static)),
-    /// Completed below; its first frame is next.
-    Up(Status),
+/// How a message goes on that waited for a driver to be free.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Resume {
+    /// To be begun at the port in `keeping`.
+    Begin,
+    /// To be given to the keeper in `keeping`.
+    Take,
+    /// Completed below with the status; its first frame is next.
+    Up,
+    /// Through with the driver, which has completed it with the status.
+    Done,
+    /// Through with the driver, which has kept it.
+    Kept,
 }
 
 /// Where the reply goes.
 pub(crate) enum Reply<B: 'static> {
     /// To the sender, who waits on the record.
-    Wait,
+    Call,
     /// To the holder of a future.
     #[cfg(feature = "alloc")]
     Future,
     /// To a reply port.
     #[cfg(feature = "alloc")]
     Port(Arc<dyn ReplyPort<B>>),
+    /// To an inbox, of which this is one of the counts.
+    #[cfg(feature = "alloc")]
+    Inbox(NonNull<Shared<B>>),
     /// Nowhere: not sent.
-    #[cfg(not(feature = "alloc"))]
-    #[allow(dead_code)]
+    #[allow(dead_code)] // without `alloc` all messages are calls
     Nobody(core::marker::PhantomData<B>),
 }
 
 impl<B> Rest<B> {
-    pub(crate) fn new(reply: Reply<B>, waker: Option<Waker>) -> Rest<B> {
+    pub(crate) fn new(reply: Reply<B>) -> Rest<B> {
         Rest {
-            meeting: spin::Mutex::new(Meeting {
-                keeper: None,
-                hop: 0,
-                pins: 0,
-                generation: 0,
-                replied: false,
-                delivered: false,
-                #[cfg(feature = "alloc")]
-                back: false,
-                abort: false,
-                waker,
-            }),
-            done: AtomicBool::new(false),
-            own: UnsafeCell::new(Own {
+            state: State::new(),
+            own: Cell::new(Own {
                 next: None,
-                resume: Resume::Up(Status::OK),
+                resume: Resume::Begin,
                 status: Status::OK,
                 reply,
                 #[cfg(feature = "alloc")]
-                holds: [const { None }; MAX_HOLDS],
+                hold: None,
+                #[cfg(feature = "alloc")]
+                holds: Vec::new(),
             }),
+            waker: Cell::new(None),
+            keeper: Cell::new(MaybeUninit::uninit()),
+            abort_at: Cell::new(None),
+            next_abort: Cell::new(None),
+            drain: Cell::new(None),
         }
     }
 }

@@ -9,17 +9,22 @@
 //! | to | use |
 //! | --- | --- |
 //! | ask and wait, with borrowed data | [`Call`] |
-//! | ask and go on, with owned data | [`Message::send`], [`Message::ask`] |
-//! | take messages | [`Port`] and [`Request`], [`Kept`], [`Exchange`] |
+//! | ask and go on, with owned data | [`Inbox`], [`Message::ask`], [`Message::send`] |
+//! | take messages as a driver | [`Port`] and [`Request`], [`Kept`], [`Exchange`] |
+//! | take messages as a thread, or as several | [`Mailbox`], [`SpinPort`] |
 //! | keep a driver from being entered twice, or give it a thread | [`Serialized`], [`ThreadPort`] |
+//! | have a driver's panic end there | [`Contained`], [`Serialized::contained`] |
 //! | stand on a neighbour | [`Neighbour`] |
 //! | stand on a port of another process | `SchemeAgent` (feature `scheme`) |
 //!
-//! Unsafe code sits in `shared` (memory that another party can change), `data` (slots),
-//! `record`, `chain`, `late`, `access`, `request`, `kept`, `engine`, `gate` and `serialized` (who
-//! holds a message when), `call` and `send` (where it lives) and `scheme` (what the kernel may
-//! lend).
+//! Unsafe code sits in `shared` (memory that another party can change), `data` (slots), `record`,
+//! `chain`, `late`, `access` (what a message is made of), `request`, `kept`, `contain`, `engine`,
+//! `ending`, `flight`, `queue`, `funnel`, `gate`, `guard`, `serialized`, `mailbox`, `spin_port`,
+//! `inbox`, `pending` (who holds a message when), `call` and `send` (where it lives) and `scheme`
+//! (what the kernel may lend). `state` and `sync` hold what they synchronise by.
 #![no_std]
+// Without allocation there are calls only, and much that only other messages need.
+#![cfg_attr(not(feature = "alloc"), allow(dead_code, unused_imports))]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
@@ -29,18 +34,31 @@ extern crate std;
 mod access;
 mod call;
 mod chain;
+mod contain;
 mod count;
 mod data;
+mod ending;
 mod engine;
 mod exchange;
+#[cfg(feature = "alloc")]
+mod flight;
+#[cfg(feature = "alloc")]
+mod funnel;
 mod gate;
+mod guard;
+#[cfg(feature = "alloc")]
+mod inbox;
 mod kept;
 mod late;
+#[cfg(feature = "alloc")]
+mod mailbox;
+mod misuse;
 #[cfg(feature = "alloc")]
 mod neighbour;
 #[cfg(feature = "alloc")]
 mod pending;
 mod port;
+mod queue;
 mod record;
 #[cfg(feature = "alloc")]
 mod reply;
@@ -51,7 +69,11 @@ mod scheme;
 mod send;
 mod serialized;
 mod shared;
+#[cfg(feature = "alloc")]
+mod spin_port;
+mod state;
 mod status;
+mod sync;
 mod wait;
 #[cfg(feature = "alloc")]
 mod wire;
@@ -64,22 +86,30 @@ pub use count::{Counts, LayerId, Row};
 pub use data::Bytes;
 pub use data::{Access, Data, Lent};
 pub use exchange::{Exchange, Part};
+pub use gate::PortStats;
+#[cfg(feature = "alloc")]
+pub use inbox::{Inbox, SendRight};
 pub use kept::Kept;
 pub use late::MAX_DEPTH;
 #[cfg(feature = "alloc")]
+pub use mailbox::{Mailbox, Receiver};
+pub use misuse::PanicPort;
+#[cfg(feature = "alloc")]
 pub use neighbour::Neighbour;
 #[cfg(feature = "alloc")]
-pub use pending::{Pending, Ticket};
+pub use pending::{AbortAfter, Pending, Ticket};
 pub use port::{Catch, MessageId, Port, Saved};
 #[cfg(feature = "alloc")]
-pub use reply::{ReplyPort, ReplyQueue};
+pub use reply::{Discard, ReplyPort};
 pub use request::{Outcome, Request};
 #[cfg(feature = "scheme")]
 pub use scheme::{MAX_DATA, SchemeAgent};
 #[cfg(feature = "alloc")]
-pub use send::Message;
-pub use serialized::{QUEUE_LIMIT, Serialized, ThreadPort};
+pub use send::{Droppable, Message};
+pub use serialized::{Contained, QUEUE_LIMIT, Serialized, ThreadPort};
+#[cfg(feature = "alloc")]
+pub use spin_port::SpinPort;
 pub use status::{Errno, Status};
-pub use wait::{Spin, Wait, Woken};
+pub use wait::{Moment, Spin, SpinUntil, Wait, Woken};
 #[cfg(feature = "alloc")]
 pub use wire::{Carries, Cross, Words};

@@ -18,6 +18,12 @@ pub struct MessageId(pub(crate) usize);
 pub trait Catch: Send + Sync {
     /// Calls `run`; false where that panicked. Must not unwind.
     fn catch(&self, run: &mut dyn FnMut()) -> bool;
+
+    /// True while the calling thread unwinds: what a driver lets go of then is answered `EIO`
+    /// and not `ECANCELED`. The default does not know.
+    fn is_unwinding(&self) -> bool {
+        false
+    }
 }
 
 /// Takes messages of body `B`. The target decides: it completes a message in the sender's
@@ -26,6 +32,9 @@ pub trait Catch: Send + Sync {
 /// A driver used as it is *is* an inline port: it runs in its callers' contexts, concurrently.
 /// [`Serialized`](crate::Serialized) and [`ThreadPort`](crate::ThreadPort) are ports around one
 /// that may not run concurrently, or that blocks.
+///
+/// Only [`begin`](Port::begin) may wait for another port. The others run in the context of
+/// whoever completes or aborts a message, which may hold other drivers up.
 pub trait Port<B: 'static>: Send + Sync {
     /// Begins a request.
     ///
@@ -56,4 +65,10 @@ pub trait Port<B: 'static>: Send + Sync {
     fn abort(&self, id: MessageId) {
         let _ = id;
     }
+
+    /// The driver has panicked, and is not entered any more: it lets go of the messages that it
+    /// keeps, which are answered `EIO`. Called where a host contains the driver, and contained
+    /// like it. What a driver keeps elsewhere is answered when that lets go. The default does
+    /// nothing.
+    fn fail(&self) {}
 }

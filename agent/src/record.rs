@@ -1,6 +1,6 @@
-//! The head of a record: all that a message needs that is answered at once. Its late part is
-//! written only once a target has kept the message; until then it is uninitialised memory that
-//! costs nothing.
+//! The head of a record: all that a message needs that is answered at once, in one cache line
+//! beside the body. Its late part is written only once a target has kept the message; until
+//! then it is uninitialised memory that costs nothing.
 
 #[cfg(feature = "alloc")]
 use alloc::boxed::Box;
@@ -11,60 +11,101 @@ use core::mem::MaybeUninit;
 #[cfg(feature = "alloc")]
 use crate::count::Meter;
 use crate::{
-    chain::Chain,
-    count::{Counts, LayerId},
+    chain::{Chain, Gates},
+    count::{Counts, LayerId, Packed},
     data::Slot,
     late::Late,
 };
 
-/// What begins as zero lies together, for a message costs little more than these stores.
+bitflags::bitflags! {
+    /// What the sender chose.
+    #[derive(Clone, Copy, PartialEq, Eq)]
+    pub(crate) struct Flags: u8 {
+        /// The sender does not wait, so the message may queue behind what its own chain holds.
+        const SENT = 1;
+        /// Queues put the message before those without.
+        const PRIORITY = 2;
+        /// The target may drop the message from its queue.
+        const DROPPABLE = 4;
+        /// The sender wants to hear when the message is queued.
+        const RECEIPT = 8;
+        /// There is a ticket for the next send.
+        const TICKET = 16;
+        /// Was dropped: looks as if never sent.
+        const DROPPED = 32;
+        /// A child of a fan-out: its data is its parent's.
+        const CHILD = 64;
+    }
+}
+
+/// What a target touches lies together, in one cache line; a message costs little more than
+/// these stores.
 #[repr(C)]
 pub(crate) struct Record<B: 'static> {
-    pub(crate) body: B,
-    pub(crate) late: *mut Late<B>,
     pub(crate) data: Slot,
-    /// But for the message itself.
-    extra: Counts,
+    pub(crate) late: *mut Late<B>,
     /// Dropped by those who put one in: most messages have none, and needn't look.
     #[cfg(feature = "alloc")]
     pub(crate) meter: ManuallyDrop<Option<Box<Meter>>>,
+    /// But for the message itself.
+    extra: Packed,
+    pub(crate) flags: Flags,
     /// Names given, up to two (a path; where a rename or link goes).
     named: u8,
-    /// The sender does not wait, so the message may queue behind what its own chain holds.
-    pub(crate) sent: bool,
     /// Frames written.
-    pub(crate) frames: u16,
+    pub(crate) frames: u8,
     /// Frames written, and room for those of the layers that are passing the message down.
-    pub(crate) depth: u32,
-    pub(crate) chain: Chain,
+    pub(crate) depth: u8,
+    /// Serializers held.
+    held: u8,
+    pub(crate) body: B,
     /// In private memory of the sender; the first `named` are written.
     names: [MaybeUninit<*const [u8]>; 2],
+    /// The first `held` are written.
+    gates: Gates,
 }
 
 impl<B> Record<B> {
     #[inline]
     pub(crate) fn new(body: B, data: Slot, late: *mut Late<B>) -> Record<B> {
         Record {
-            body,
-            late,
             data,
-            extra: Counts::default(),
+            late,
             #[cfg(feature = "alloc")]
             meter: ManuallyDrop::new(None),
+            extra: Packed::ZERO,
+            flags: Flags::empty(),
             named: 0,
-            sent: false,
             frames: 0,
             depth: 0,
-            chain: Chain::empty(),
+            held: 0,
+            body,
             names: [const { MaybeUninit::uninit() }; 2],
+            gates: Gates::uninit(),
         }
     }
 
     /// Forgets the last way down: a target that unwound may have left some of it.
     #[inline]
     pub(crate) fn restart(&mut self) {
-        (self.frames, self.depth) = (0, 0);
-        self.chain.clear();
+        (self.frames, self.depth, self.held) = (0, 0, 0);
+    }
+
+    /// The serializers that the message's chain of calls holds.
+    #[inline]
+    pub(crate) fn chain(&mut self) -> Chain<'_> {
+        Chain::new(&mut self.held, &mut self.gates)
+    }
+
+    /// True where the message's chain of calls holds this serializer.
+    #[inline]
+    pub(crate) fn holds<T>(&self, gate: *const T) -> bool {
+        self.held > 0 && self.gates.contains(self.held, gate)
+    }
+
+    /// The same as a value, for messages that this one causes.
+    pub(crate) fn held(&self) -> (u8, Gates) {
+        (self.held, self.gates)
     }
 
     /// Adds a name, which the sender leaves alone until the reply.
@@ -89,24 +130,24 @@ impl<B> Record<B> {
     /// The counts so far, the message among them.
     #[inline]
     pub(crate) fn counts(&self) -> Counts {
-        let mut counts = self.extra;
+        let mut counts = self.extra.counts();
         counts.messages = counts.messages.wrapping_add(1);
         counts
     }
 
     /// Counts from the message itself on.
     pub(crate) fn clear_counts(&mut self) {
-        self.extra = Counts::default();
+        self.extra = Packed::ZERO;
     }
 
     /// Adds counts that the meter has had.
     pub(crate) fn add(&mut self, counts: Counts) {
-        self.extra += counts;
+        self.extra.add(counts);
     }
 
     #[inline]
     pub(crate) fn count(&mut self, counts: Counts) {
-        self.extra += counts;
+        self.extra.add(counts);
         #[cfg(feature = "alloc")]
         if let Some(meter) = &mut *self.meter {
             meter.count(counts);
@@ -130,5 +171,15 @@ impl<B> Record<B> {
         }
         #[cfg(not(feature = "alloc"))]
         let _ = layer;
+    }
+}
+
+#[cfg(all(test, target_pointer_width = "64"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_inline_call_touches_is_one_cache_line_beside_the_body() {
+        assert_eq!(core::mem::offset_of!(Record<u64>, body), 64);
     }
 }

@@ -5,8 +5,8 @@ use core::{marker::PhantomData, ptr::NonNull};
 use crate::{
     count::LayerId,
     exchange::sealed,
-    late::{Frame, Keeper, MAX_DEPTH},
-    port::{Catch, Port, Saved},
+    late::{Frame, Keeper, MAX_DEPTH, Through},
+    port::{Port, Saved},
     record::Record,
     status::{Errno, Status},
 };
@@ -102,38 +102,30 @@ pub struct Outcome<'s, B: 'static> {
     brand: Invariant<'s>,
 }
 
-/// How a contained port is entered.
-pub(crate) enum Entry {
-    Begin,
-    Up(Status, Saved),
-}
-
 /// What a port that panics may have changed in a record.
-struct Before {
-    part: (usize, usize),
-    frames: u16,
-    depth: u32,
-    chain: u32,
-    layer: LayerId,
+pub(crate) struct Before {
+    pub(crate) part: (usize, usize),
+    pub(crate) frames: u8,
+    pub(crate) depth: u8,
+    pub(crate) chain: u8,
+    pub(crate) layer: LayerId,
 }
 
-impl Before {
-    fn of<B>(record: &Record<B>) -> Before {
-        Before {
-            part: record.data.part(),
-            frames: record.frames,
-            depth: record.depth,
-            chain: record.chain.len(),
-            layer: record.layer(),
-        }
-    }
+/// A request that a port was entered with, for where the port unwound.
+pub(crate) struct Again<'s, B: 'static> {
+    record: NonNull<Record<B>>,
+    brand: Invariant<'s>,
+}
 
-    fn restore<B>(self, record: &mut Record<B>) {
-        (record.frames, record.depth) = (self.frames, self.depth);
-        record.chain.truncate(self.chain);
-        record.switch_layer(self.layer);
-        // The part was one of this very data, and so it is still.
-        let _ = record.data.restore(self.part);
+impl<'s, B> Again<'s, B> {
+    /// The message ends with `EIO`, as it was before.
+    ///
+    /// # Safety
+    /// The request itself is gone, and came to no outcome.
+    pub(crate) unsafe fn failed(mut self, before: Before) -> Outcome<'s, B> {
+        // SAFETY: as the caller's: the record is this chain's.
+        before.restore(unsafe { self.record.as_mut() });
+        Outcome { ended: Ended::Done(Errno::EIO.into()), brand: self.brand }
     }
 }
 
@@ -161,12 +153,20 @@ impl<'s, B> Request<'s, B> {
 
     /// Keeps the message: `keeper.take` receives it once the layers above know.
     pub fn keep(self, keeper: &'s dyn Port<B>) -> Outcome<'s, B> {
+        self.keep_through(keeper, Through::Open)
+    }
+
+    pub(crate) fn keep_through(
+        self,
+        keeper: &'s dyn Port<B>,
+        through: Through<B>,
+    ) -> Outcome<'s, B> {
         let keeper: *const (dyn Port<B> + 's) = keeper;
         // SAFETY: only the bound is changed. The record is pointed to by a live request, and
         // `'s` lasts until the message is delivered, so the keeper outlives every use.
         unsafe {
-            let keeper: *const (dyn Port<B> + 'static) = core::mem::transmute(keeper);
-            (*self.record.as_ref().late).keeping.write(Keeper { port: keeper, catch: None });
+            let port: *const (dyn Port<B> + 'static) = core::mem::transmute(keeper);
+            (*self.record.as_ref().late).keeping.write(Keeper { port, through });
         }
         Outcome { ended: Ended::Kept(self.record), brand: PhantomData }
     }
@@ -191,7 +191,7 @@ impl<'s, B> Request<'s, B> {
             return self.done(Errno::ELOOP);
         }
         head.depth += 1;
-        let (gate, row) = (head.chain.last_own(), head.layer());
+        let row = head.layer();
         let record = self.record;
         match lower.begin(self).ended {
             Ended::Done(status) => {
@@ -206,24 +206,10 @@ impl<'s, B> Request<'s, B> {
                 let port: *const (dyn Port<B> + 'static) = unsafe { core::mem::transmute(port) };
                 // SAFETY: not handed over yet, so the record is still this chain's.
                 let mut request = unsafe { Request::new(record) };
-                request.push(Frame { port, saved, gate, layer: row, catch: None });
+                request.push(Frame { port, saved, guard: None, layer: row });
                 Outcome { ended: Ended::Kept(record), brand: PhantomData }
             }
         }
-    }
-
-    /// Begins the message at `port`, then, whatever came of it, undoes `after` in the record.
-    #[inline]
-    pub(crate) fn through<P: Port<B> + ?Sized>(
-        self,
-        port: &'s P,
-        after: impl FnOnce(&mut Record<B>),
-    ) -> Outcome<'s, B> {
-        let mut record = self.record;
-        let outcome = port.begin(self);
-        // SAFETY: done or not handed over yet, so the record is this chain's.
-        after(unsafe { record.as_mut() });
-        outcome
     }
 
     /// Begins the message at `port`; where it is completed at once, `after` sees the record.
@@ -252,71 +238,20 @@ impl<'s, B> Request<'s, B> {
         unsafe { (&mut (*head.late).frames)[place].write(frame) };
     }
 
-    /// Begins the message at `port`, contained: where that panics, the message is completed with
-    /// `EIO`, as it was before. Whatever of it happens at `port` later, in a context that is not
-    /// this one, is contained in the same way: completions, [`Port::take`], [`Port::abort`].
+    /// The record, and how many frames wait already.
     #[inline]
-    pub fn contain<C: Catch, P: Port<B> + ?Sized>(
-        self,
-        catch: &'s C,
-        port: &'s P,
-    ) -> Outcome<'s, B> {
-        self.enter_contained(catch, catch, port, Entry::Begin)
+    pub(crate) fn parts(&self) -> (NonNull<Record<B>>, u8) {
+        // SAFETY: the request holds the record exclusively.
+        (self.record, unsafe { self.record.as_ref() }.frames)
     }
 
-    /// The port is entered as every port is, for a lifetime that it can't name: a closure could
-    /// hide the request and go on using it. `late` is `catch` again, for what happens later.
+    /// What a port may change that panics, and the request once more for after that.
     #[inline]
-    pub(crate) fn enter_contained<C: Catch + ?Sized, P: Port<B> + ?Sized>(
-        mut self,
-        catch: &'s C,
-        late: &'s dyn Catch,
-        port: &'s P,
-        entry: Entry,
-    ) -> Outcome<'s, B> {
-        let before = Before::of(self.head());
-        let record = self.record;
-        let (mut request, mut outcome) = (Some(self), None);
-        let returned = catch.catch(&mut || {
-            outcome = request.take().map(|request| match entry {
-                Entry::Begin => port.begin(request),
-                Entry::Up(status, saved) => port.up(request, status, saved),
-            });
-        });
-        // SAFETY: where there is no outcome, the port unwound or was never entered, and the
-        // request that it was given is gone; an outcome is not handed over yet. So the record
-        // is this chain's.
-        let mut request = unsafe { Request::new(record) };
-        match outcome {
-            Some(outcome) if returned => {
-                if let Ended::Kept(_) = outcome.ended {
-                    request.contain_late(before.frames, late);
-                }
-                outcome
-            }
-            _ => {
-                before.restore(request.head());
-                request.done(Errno::EIO)
-            }
-        }
-    }
-
-    /// The message was kept: its keeper and the frames after the first `frames` are entered
-    /// under `catch`, but those that have one of their own.
-    fn contain_late(&mut self, frames: u16, catch: &'s dyn Catch) {
-        let catch: *const (dyn Catch + 's) = catch;
-        // SAFETY: only the bound is changed; see `keep`.
-        let catch: *const (dyn Catch + 'static) = unsafe { core::mem::transmute(catch) };
-        let head = self.head();
-        // SAFETY: kept and not handed over, so `keeping` and the first `head.frames` frames are
-        // written, and nobody else has the late part.
-        unsafe {
-            let late = &mut *head.late;
-            late.keeping.assume_init_mut().catch.get_or_insert(catch);
-            for frame in &mut late.frames[usize::from(frames)..usize::from(head.frames)] {
-                frame.assume_init_mut().catch.get_or_insert(catch);
-            }
-        }
+    pub(crate) fn remember(&self) -> (Before, Again<'s, B>) {
+        let mut record = self.record;
+        // SAFETY: the request holds the record exclusively.
+        let before = Before::of(unsafe { record.as_mut() });
+        (before, Again { record, brand: PhantomData })
     }
 
     #[inline]

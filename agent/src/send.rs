@@ -7,16 +7,18 @@ use core::{cell::UnsafeCell, marker::PhantomData, ptr::NonNull, task::Waker};
 
 use crate::{
     access,
+    call::Origin,
     count::{Counts, Meter},
     data::{Bytes, Data, Slot},
-    engine,
-    late::{Late, Meeting, Reply, Rest},
+    ending,
+    flight::Started,
+    late::{Late, Reply, Rest},
     pending::{Pending, Ticket},
-    port::Port,
-    record::Record,
+    port::{MessageId, Port},
+    record::{Flags, Record},
     reply::ReplyPort,
-    request::{Ended, Request},
-    status::{Errno, Status},
+    state::State,
+    status::Status,
 };
 
 /// Record, late part and belongings in one allocation. The record comes first, so that a
@@ -25,39 +27,42 @@ use crate::{
 pub(crate) struct Heap<B: 'static> {
     record: UnsafeCell<Record<B>>,
     late: UnsafeCell<Late<B>>,
-    owned: UnsafeCell<Owned>,
+    pub(crate) owned: UnsafeCell<Owned>,
 }
 
 #[derive(Default)]
-struct Owned {
+pub(crate) struct Owned {
     data: Bytes,
     names: Vec<Vec<u8>>,
+    pub(crate) receipt: Option<Waker>,
 }
 
 // SAFETY: what a `Message` reaches it reaches exclusively; what a `Ticket` or `Pending` reaches
-// is behind the meeting's lock; the rest is the message's holder's alone.
+// is shared as the message's state says; the rest is the message's holder's alone.
 unsafe impl<B: Send> Send for Heap<B> {}
 // SAFETY: as above.
 unsafe impl<B: Send> Sync for Heap<B> {}
 
 impl<B: 'static> Heap<B> {
-    /// Asks for the abort of the send that `generation` names.
-    pub(crate) fn abort(&self, generation: u32) {
-        let record = NonNull::from(self).cast();
+    /// Asks for the abort of one send.
+    pub(crate) fn abort(&self, send: u32) {
         // SAFETY: record and late part live in the allocation, the latter complete.
-        unsafe { engine::abort(record, self.late.get(), generation) }
+        unsafe { ending::abort(self.raw(), self.late.get(), send) }
     }
 
-    /// True where a future's message is back; else `waker` will be woken.
-    pub(crate) fn is_back_or_wake(&self, waker: &Waker) -> bool {
-        let mut waker = Some(waker.clone());
-        // SAFETY: the late part is complete and lives in the allocation.
-        let mut m = unsafe { access::meeting_in(self.late.get()) }.lock();
-        core::mem::swap(&mut m.waker, &mut waker);
-        let back = m.back;
-        // The waker before is dropped outside the lock: that may run anything.
-        drop(m);
-        back
+    pub(crate) fn raw(&self) -> NonNull<Record<B>> {
+        NonNull::from(self).cast()
+    }
+
+    #[inline]
+    pub(crate) fn rest(&self) -> &Rest<B> {
+        // SAFETY: written by `Message::new`, alive as long as the allocation.
+        unsafe { access::rest_in(self.late.get()) }
+    }
+
+    #[inline]
+    pub(crate) fn state(&self) -> &State {
+        &self.rest().state
     }
 }
 
@@ -89,7 +94,37 @@ pub struct Message<B: 'static> {
 impl<B: 'static> Message<B> {
     /// The value of a message that is not in flight.
     pub(crate) fn back(heap: Arc<Heap<B>>) -> Message<B> {
+        // SAFETY: not in flight any more, so the value made here is the holder. What kept the
+        // ports alive is let go of only now: they may be what replied.
+        unsafe { access::own(heap.raw()) }.release();
         Message { heap, body: PhantomData }
+    }
+
+    /// The same, of a record that is one of `send`'s.
+    ///
+    /// # Safety
+    /// The message is back, the record comes of [`Message::send`] and its kind, and is the
+    /// caller's.
+    #[inline]
+    pub(crate) unsafe fn from_record(record: NonNull<Record<B>>) -> Message<B> {
+        // SAFETY: sending gave up this very count.
+        Message::back(unsafe { Arc::from_raw(record.as_ptr().cast::<Heap<B>>().cast_const()) })
+    }
+}
+
+impl<B: 'static> Message<B> {
+    /// True where the message was sent from an inbox; it is no longer after this.
+    #[inline]
+    pub(crate) fn leaves_inbox(&mut self) -> bool {
+        // SAFETY: not in flight, so this value is the holder.
+        let reply = &mut unsafe { access::own(self.heap.raw()) }.reply;
+        matches!(core::mem::replace(reply, Reply::Nobody(PhantomData)), Reply::Inbox(_))
+    }
+
+    /// The message as a record that [`from_record`](Message::from_record) makes one of again.
+    pub(crate) fn into_record(self) -> NonNull<Record<B>> {
+        // SAFETY: an `Arc`'s pointer is not null.
+        unsafe { NonNull::new_unchecked(Arc::into_raw(self.heap).cast_mut()) }.cast()
     }
 }
 
@@ -108,15 +143,10 @@ impl<B: Send + 'static> Message<B> {
         let late = heap.late.get();
         // SAFETY: nobody else has the allocation yet.
         let (record, rest) = unsafe { (&mut *heap.record.get(), &mut (*late).rest) };
-        rest.write(Rest::new(Reply::Wait, None));
+        rest.write(Rest::new(Reply::Nobody(PhantomData)));
         record.late = late;
-        record.sent = true;
-        Message::back(heap)
-    }
-
-    fn meeting(&self) -> &spin::Mutex<Meeting<B>> {
-        // SAFETY: written by `new`, alive as long as the allocation.
-        unsafe { access::meeting_in(self.heap.late.get()) }
+        record.flags = Flags::SENT;
+        Message { heap, body: PhantomData }
     }
 
     fn record(&self) -> &Record<B> {
@@ -132,11 +162,6 @@ impl<B: Send + 'static> Message<B> {
     fn owned_mut(&mut self) -> &mut Owned {
         // SAFETY: as `record`.
         unsafe { &mut *self.heap.owned.get() }
-    }
-
-    fn raw(&self) -> NonNull<Record<B>> {
-        // A pointer to the whole allocation, so that it can become an `Arc` again.
-        NonNull::from(&*self.heap).cast()
     }
 
     /// What is asked, or, once the message is back, with the reply's values.
@@ -183,86 +208,143 @@ impl<B: Send + 'static> Message<B> {
     /// How the message ended, the last time that it came back.
     pub fn status(&self) -> Status {
         // SAFETY: not in flight, so this value is the holder.
-        unsafe { access::own(self.raw()) }.status
+        unsafe { access::own(self.heap.raw()) }.status
     }
 
-    /// A handle that can ask for the abort of the next send.
-    pub fn ticket(&self) -> Ticket<B> {
-        let generation = self.meeting().lock().generation.wrapping_add(1);
-        Ticket::new(Arc::clone(&self.heap), generation)
+    /// True where the last target dropped the message from its queue: it looks as if never sent.
+    pub fn was_dropped(&self) -> bool {
+        self.record().flags.contains(Flags::DROPPED)
+    }
+
+    /// Lets queues put the message before those that have no priority, or not.
+    pub fn set_priority(&mut self, priority: bool) {
+        self.record_mut().flags.set(Flags::PRIORITY, priority);
+    }
+
+    /// Wakes `receipt` each time that the message is queued.
+    pub fn set_receipt(&mut self, receipt: Option<Waker>) {
+        self.record_mut().flags.set(Flags::RECEIPT, receipt.is_some());
+        self.owned_mut().receipt = receipt;
+    }
+
+    /// The name of the message while it is kept.
+    pub fn id(&self) -> MessageId {
+        MessageId(self.heap.raw().as_ptr() as usize)
+    }
+
+    /// A handle that can ask for the abort of the next send, and whether that is back.
+    pub fn ticket(&mut self) -> Ticket<B> {
+        self.record_mut().flags.insert(Flags::TICKET);
+        let send = self.heap.state().sends().wrapping_add(1);
+        Ticket::new(Arc::clone(&self.heap), send)
+    }
+
+    /// Allows the target to drop the message from its queue. Nobody should wait for such a
+    /// message alone, so it can be sent, and not asked.
+    pub fn droppable(mut self) -> Droppable<B> {
+        self.record_mut().flags.insert(Flags::DROPPABLE);
+        Droppable(self)
     }
 
     /// Sends the message; it comes back through `reply`, whether the target completed it at
     /// once or late. The port is kept alive until then. A target that unwinds has the message
     /// come back with `EIO`.
     pub fn send(self, port: &Arc<dyn Port<B>>, reply: &Arc<dyn ReplyPort<B>>) {
-        self.start(port, Reply::Port(Arc::clone(reply)));
+        self.send_from(&Origin::root(), port, reply);
+    }
+
+    /// The same on behalf of the message that `origin` is of, whose driver goes on: a `call`
+    /// that this message causes while it is worked on in the driver's context is told where the
+    /// driver is what it would wait for.
+    pub fn send_from(
+        self,
+        origin: &Origin,
+        port: &Arc<dyn Port<B>>,
+        reply: &Arc<dyn ReplyPort<B>>,
+    ) {
+        let started = self.start(Reply::Port(Arc::clone(reply)), Some(origin));
+        // SAFETY: just started; the port is the caller's for as long.
+        unsafe { started.begin(port, Some(port)).deliver() }
     }
 
     /// Sends the message; it comes back as the future's output. No executor in particular is
     /// needed. Dropping the future asks for the abort and frees the message once it is back.
-    pub fn ask(self, port: &Arc<dyn Port<B>>) -> Pending<B> {
+    pub fn ask(mut self, port: &Arc<dyn Port<B>>) -> Pending<B> {
         let ticket = self.ticket();
-        self.start(port, Reply::Future);
+        let started = self.start(Reply::Future, None);
+        // SAFETY: just started; the port is the caller's for as long.
+        unsafe { started.begin(port, Some(port)).deliver() }
         Pending::new(ticket)
     }
 
-    fn start(mut self, port: &Arc<dyn Port<B>>, reply: Reply<B>) {
-        self.prepare(reply);
+    /// Puts the message under way; it is the caller's to begin.
+    #[inline]
+    pub(crate) fn start(mut self, reply: Reply<B>, origin: Option<&Origin>) -> Started<B> {
+        self.prepare(origin);
+        let state = self.heap.state();
+        let future = matches!(reply, Reply::Future);
+        let shared = self.record().flags.contains(Flags::TICKET);
+        state.start(state.sends().wrapping_add(1), shared, future);
+        self.record_mut().flags.remove(Flags::TICKET | Flags::DROPPED);
+        // SAFETY: not in flight, so this value is the holder.
+        unsafe { access::own(self.heap.raw()) }.reply = reply;
         // The message is in flight from here on: delivery makes the value again.
-        let whole = Arc::into_raw(self.heap).cast_mut();
-        // SAFETY: an `Arc`'s pointer is not null.
-        let record = unsafe { NonNull::new_unchecked(whole) }.cast::<Record<B>>();
-        let unwound = Unwound(record);
-        // SAFETY: just made exclusive; `port` outlives the call.
-        let outcome = unsafe { port.begin(Request::new(record)) };
-        core::mem::forget(unwound);
-        match outcome.ended {
-            Ended::Done(status) => {
-                // SAFETY: back, with no layer left to tell.
-                unsafe { engine::complete(record, status) }
-            }
-            Ended::Kept(record) => {
-                // SAFETY: not handed over, so still the sender's. There is room: nothing else is
-                // held yet.
-                let held = unsafe { access::own(record) }.hold(port);
-                debug_assert!(held.is_ok());
-                // SAFETY: as above; the port lives until delivery now.
-                unsafe { engine::hand_over(record) }
-            }
+        Started(self.into_record())
+    }
+
+    #[inline]
+    fn prepare(&mut self, origin: Option<&Origin>) {
+        let data = self.owned_mut().data.slot();
+        let record = self.record_mut();
+        record.data = data;
+        record.restart();
+        record.clear_names();
+        record.clear_counts();
+        if let Some(origin) = origin {
+            record.chain().inherit(origin.held, &origin.gates);
+        }
+        if !self.owned_mut().names.is_empty() {
+            self.prepare_names();
         }
     }
 
-    fn prepare(&mut self, reply: Reply<B>) {
-        let data = self.owned_mut().data.slot();
-        self.record_mut().clear_names();
+    fn prepare_names(&mut self) {
         for index in 0..self.owned_mut().names.len() {
             let name: *const [u8] = &raw const *self.owned_mut().names[index];
             self.record_mut().push_name(name);
         }
-        let record = self.record_mut();
-        record.data = data;
-        record.restart();
-        record.clear_counts();
-        // SAFETY: not in flight, so this value is the holder.
-        unsafe { access::own(self.raw()) }.reply = reply;
-        let mut m = self.meeting().lock();
-        (m.replied, m.delivered, m.back) = (false, false, false);
-        (m.abort, m.keeper) = (false, None);
-        m.generation = m.generation.wrapping_add(1);
     }
 }
 
-/// Gives a message back whose target unwound.
-struct Unwound<B: 'static>(NonNull<Record<B>>);
+/// A message that its target may drop from its queue.
+///
+/// Waiting for one is a mistake:
+///
+/// ```compile_fail,E0599
+/// # use agent::*;
+/// # use std::sync::Arc;
+/// fn ask(message: Droppable<u32>, port: Arc<dyn Port<u32>>) {
+///     let _ = message.ask(&port);
+/// }
+/// ```
+pub struct Droppable<B: 'static>(pub(crate) Message<B>);
 
-impl<B> Drop for Unwound<B> {
-    fn drop(&mut self) {
-        // SAFETY: `begin` is gone, its request with it, and nothing was handed over.
-        unsafe {
-            self.0.as_mut().restart();
-            engine::complete(self.0, Status::error(Errno::EIO));
-        }
+impl<B: Send + 'static> Droppable<B> {
+    /// As [`Message::send`]. Where the target drops the message, it comes back too, and says so
+    /// ([`Message::was_dropped`]).
+    pub fn send(self, port: &Arc<dyn Port<B>>, reply: &Arc<dyn ReplyPort<B>>) {
+        self.0.send(port, reply);
+    }
+
+    /// The name of the message while it is kept.
+    pub fn id(&self) -> MessageId {
+        self.0.id()
+    }
+
+    /// The message, not to be dropped.
+    pub fn into_message(mut self) -> Message<B> {
+        self.0.record_mut().flags.remove(Flags::DROPPABLE);
+        self.0
     }
 }
 
@@ -272,35 +354,4 @@ impl<B> Drop for Heap<B> {
         unsafe { self.late.get_mut().rest.assume_init_drop() }
         drop(self.record.get_mut().meter.take());
     }
-}
-
-/// Gives a message back to its sender.
-///
-/// # Safety
-/// The record is one of `send`'s; the caller is the one who delivers, and does not use it
-/// afterwards.
-pub(crate) unsafe fn deliver<B>(mut record: NonNull<Record<B>>, reply: Reply<B>) {
-    // SAFETY: nobody else holds the message any more.
-    unsafe { record.as_mut() }.switch_layer(0);
-    // What kept the ports alive goes last: they may be what is running here.
-    // SAFETY: nobody else holds the message any more.
-    let holds = core::mem::take(&mut unsafe { access::own(record) }.holds);
-    // SAFETY: `start` forgot this very count.
-    let heap = unsafe { Arc::from_raw(record.as_ptr().cast::<Heap<B>>().cast_const()) };
-    match reply {
-        Reply::Port(port) => port.reply(Message::back(heap)),
-        Reply::Future | Reply::Wait => {
-            let waker = {
-                // SAFETY: complete; the count keeps it alive.
-                let mut m = unsafe { access::meeting_in(heap.late.get()) }.lock();
-                m.back = true;
-                m.waker.take()
-            };
-            drop(heap);
-            if let Some(waker) = waker {
-                waker.wake();
-            }
-        }
-    }
-    drop(holds);
 }

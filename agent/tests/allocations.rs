@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use agent::{Bytes, Call, Data, Message, Neighbour, Origin, ReplyPort, ReplyQueue, Spin, Status};
+use agent::{Bytes, Call, Data, Inbox, Message, Neighbour, Origin, ReplyPort, Spin, Status};
 use common::{Inline, Target, Trail, tower};
 
 thread_local!(static ALLOCATIONS: Cell<usize> = const { Cell::new(0) });
@@ -68,8 +68,8 @@ fn a_call_through_two_layers_allocates_nothing() {
 #[test]
 fn a_message_sent_again_and_again_allocates_once() {
     let port = Arc::new(Inline) as Target;
-    let queue = ReplyQueue::new();
-    let replies: Arc<dyn ReplyPort<Trail>> = queue.clone();
+    let queue = Inbox::new(usize::MAX);
+    let replies: Arc<dyn ReplyPort<Trail>> = queue.reply_port();
     let mut message = Message::new(Trail::new());
     message.set_data(Bytes::Source(vec![1; 100]));
     // The first reply makes room in the queue.

@@ -11,8 +11,8 @@ use std::{
 };
 
 use agent::{
-    Call, Data, Errno, Exchange, Kept, Message, Neighbour, Origin, Outcome, Port, ReplyPort,
-    ReplyQueue, Request, Saved, Serialized, Status, ThreadPort,
+    Call, Data, Errno, Exchange, Inbox, Kept, Message, Neighbour, Origin, Outcome, Port, ReplyPort,
+    Request, Saved, Serialized, Status, ThreadPort,
 };
 use common::{Inline, Keeper, Layer, Park, Target, Trail, block_on};
 
@@ -119,8 +119,8 @@ impl Port<Trail> for Stuck {
 fn what_comes_to_a_busy_driver_is_queued_up_to_the_limit_and_drained_by_the_one_inside() {
     let port = Arc::new(Serialized::new(Stuck::default()).with_limit(2));
     let target: Target = port.clone();
-    let queue = ReplyQueue::new();
-    let replies: Arc<dyn ReplyPort<Trail>> = queue.clone();
+    let queue = Inbox::new(usize::MAX);
+    let replies: Arc<dyn ReplyPort<Trail>> = queue.reply_port();
     let first = thread::spawn({
         let port = port.clone();
         move || ask(&*port)

@@ -12,16 +12,17 @@ use std::{
 };
 
 use agent::{
-    Bytes, Call, Catch, Counts, Data, Errno, Exchange, Kept, Message, MessageId, Meter, Outcome,
-    Port, ReplyPort, ReplyQueue, Request, Saved, Serialized, Spin, Status,
+    Bytes, Call, Contained, Counts, Data, Errno, Exchange, Inbox, Kept, Message, MessageId, Meter,
+    Outcome, Port, ReplyPort, Request, Saved, Serialized, Spin, Status,
 };
-use common::{Inline, Keeper, Layer, Park, Target, Trail, Up, block_on, tower};
+use common::{Inline, Keeper, Layer, Park, Target, Trail, Unwinds, Up, block_on, tower};
 
-type Queue = (Arc<ReplyQueue<Trail>>, Arc<dyn ReplyPort<Trail>>);
+type Queue = (Inbox<Trail>, Arc<dyn ReplyPort<Trail>>);
 
 fn queue() -> Queue {
-    let queue = ReplyQueue::new();
-    (queue.clone(), queue)
+    let queue = Inbox::new(usize::MAX);
+    let replies = queue.reply_port();
+    (queue, replies)
 }
 
 fn message() -> Message<Trail> {
@@ -141,7 +142,7 @@ fn a_ticket_is_good_for_one_send_while_it_is_away() {
     let port: Target = keeper.clone();
     let (queue, replies) = queue();
     let (first, early) = {
-        let sent = message();
+        let mut sent = message();
         let tickets = (sent.ticket(), sent.ticket());
         tickets.0.abort(); // not sent: nothing to abort
         sent.send(&port, &replies);
@@ -219,29 +220,17 @@ impl Port<Trail> for Panics {
     }
 }
 
-/// Contains its driver.
-struct Host(Panics);
-
-impl Catch for Host {
-    fn catch(&self, run: &mut dyn FnMut()) -> bool {
-        catch_unwind(AssertUnwindSafe(run)).is_ok()
-    }
-}
-
-impl Port<Trail> for Host {
-    fn begin<'s>(&'s self, request: Request<'s, Trail>) -> Outcome<'s, Trail> {
-        request.contain(self, &self.0)
-    }
-}
-
 #[test]
-fn a_begin_that_panics_gives_eio_and_the_next_message_works() {
+fn a_driver_that_panics_is_not_entered_again_and_its_neighbours_go_on() {
     let keeper = Keeper::new();
-    let port = Serialized::new(Host(Panics { lower: keeper.clone(), begin: true, up: false }));
+    let driver = Panics { lower: keeper.clone(), begin: true, up: false };
+    let port = Serialized::contained(driver, Arc::new(Unwinds));
     let mut call = Call::new(Trail::new(), Data::source(b"abc"));
     assert_eq!(call.run(&port, &Spin), Errno::EIO.into());
+    assert!(port.has_failed());
+    assert_eq!(Call::new(vec![1], Data::NONE).run(&port, &Spin), Errno::EIO.into());
     assert_eq!(keeper.len(), 0);
-    let pending = Message::new(vec![1]).ask(&(Arc::new(port) as Target));
+    let pending = message().ask(&(keeper.clone() as Target));
     keeper.next().done(Status::ok(5));
     assert_eq!(block_on(pending).status(), Status::ok(5));
 }
@@ -249,7 +238,8 @@ fn a_begin_that_panics_gives_eio_and_the_next_message_works() {
 #[test]
 fn a_late_completion_that_panics_gives_eio_to_the_layers_above() {
     let keeper = Keeper::new();
-    let host: Target = Arc::new(Host(Panics { lower: keeper.clone(), begin: false, up: true }));
+    let driver = Panics { lower: keeper.clone(), begin: false, up: true };
+    let host: Target = Arc::new(Contained::new(driver, Arc::new(Unwinds)));
     let pending = message().ask(&tower(1, host));
     keeper.next().done(Status::OK);
     let back = block_on(pending);

@@ -13,8 +13,8 @@ use std::{
 };
 
 use agent::{
-    Call, Data, Errno, Exchange, Kept, Message, Neighbour, Outcome, Pending, Port, ReplyPort,
-    ReplyQueue, Request, Saved, Serialized, Status, ThreadPort, Ticket,
+    Call, Data, Errno, Exchange, Inbox, Kept, Message, Neighbour, Outcome, Pending, Port,
+    ReplyPort, Request, Saved, Serialized, Status, ThreadPort, Ticket,
 };
 use common::{Park, block_on};
 
@@ -157,7 +157,7 @@ impl Client<'_> {
                 assert!(call.body().ups <= 2);
             }
             1 | 2 => {
-                let message = Message::new(Token::new(self.alive));
+                let mut message = Message::new(Token::new(self.alive));
                 self.tickets.push(message.ticket());
                 self.tally.sent.fetch_add(1, Ordering::SeqCst);
                 message.send(target, self.replies);
@@ -203,8 +203,8 @@ fn every_message_comes_back_and_is_freed() {
     let both: Target = Arc::new(Serialized::new(Through::over(threaded.clone())));
     let onward = [Arc::new(End) as Target, Arc::new(Serialized::new(End))];
     let targets = [away.clone() as Target, serialized, both, threaded.clone()];
-    let queue = ReplyQueue::new();
-    let replies: Arc<dyn ReplyPort<Token>> = queue.clone();
+    let queue = Inbox::new(usize::MAX);
+    let replies: Arc<dyn ReplyPort<Token>> = queue.reply_port();
     thread::scope(|scope| {
         scope.spawn(|| threaded.run(&Park));
         scope.spawn(|| serve(receiver, &onward));

@@ -3,6 +3,7 @@
 
 use std::{
     future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     sync::{
         Arc, Mutex,
@@ -13,7 +14,8 @@ use std::{
 };
 
 use agent::{
-    Errno, Exchange, Kept, MessageId, Neighbour, Outcome, Port, Request, Saved, Status, Wait, Woken,
+    Catch, Errno, Exchange, Kept, MessageId, Neighbour, Outcome, Port, Request, Saved, Status,
+    Wait, Woken,
 };
 
 /// What layers wrote on the message that passed them.
@@ -55,6 +57,19 @@ impl Wait for Interrupted {
     fn park(&self) -> Woken {
         thread::yield_now();
         Woken::Interrupted
+    }
+}
+
+/// Contains panics, as a host of drivers does.
+pub(crate) struct Unwinds;
+
+impl Catch for Unwinds {
+    fn catch(&self, run: &mut dyn FnMut()) -> bool {
+        catch_unwind(AssertUnwindSafe(run)).is_ok()
+    }
+
+    fn is_unwinding(&self) -> bool {
+        thread::panicking()
     }
 }
 

@@ -1,0 +1,133 @@
+//! A message of `send`'s under way: begun in its sender's context, given back in the replier's.
+
+use alloc::sync::Arc;
+use core::{marker::PhantomData, ptr::NonNull, task::Waker};
+
+use crate::{
+    access, ending, engine,
+    inbox::Shared,
+    late::{Late, Reply},
+    port::Port,
+    record::Record,
+    request::{Ended, Request},
+    send::{Heap, Message},
+    state::Seen,
+    status::{Errno, Status},
+};
+
+/// A message under way that has not begun.
+pub(crate) struct Started<B: 'static>(pub(crate) NonNull<Record<B>>);
+
+/// A message whose target has seen it.
+pub(crate) enum Begun<B: 'static> {
+    /// Completed at once: the record is the sender's, and says how.
+    Back(NonNull<Record<B>>),
+    /// Given to its keeper.
+    Away,
+}
+
+impl<B: 'static> Started<B> {
+    /// Begins the message at `port`; `hold` keeps it alive until the message is back.
+    ///
+    /// # Safety
+    /// The port lives until this returns, and until the message is back where `hold` is not
+    /// given.
+    #[inline]
+    pub(crate) unsafe fn begin(
+        self,
+        port: &Arc<dyn Port<B>>,
+        hold: Option<&Arc<dyn Port<B>>>,
+    ) -> Begun<B> {
+        let record = self.0;
+        let unwound = Unwound(record);
+        // SAFETY: just made exclusive; `port` outlives the call.
+        let outcome = unsafe { port.begin(Request::new(record)) };
+        core::mem::forget(unwound);
+        // SAFETY: not handed over, so still the sender's.
+        unsafe {
+            match outcome.ended {
+                Ended::Done(status) => {
+                    access::own(record).status = status;
+                    Begun::Back(record)
+                }
+                Ended::Kept(record) => {
+                    // The sender goes on, and holds nothing that the message would wait for.
+                    (*record.as_ptr()).chain().truncate(0);
+                    if let Some(port) = hold {
+                        // There is room: nothing else is held yet.
+                        let held = access::own(record).hold(port);
+                        debug_assert!(held.is_ok());
+                    }
+                    engine::hand_over_first(record);
+                    Begun::Away
+                }
+            }
+        }
+    }
+}
+
+impl<B: 'static> Begun<B> {
+    /// What a send does itself where the target completed the message at once.
+    ///
+    /// # Safety
+    /// The message has not been delivered.
+    pub(crate) unsafe fn deliver(self) {
+        if let Begun::Back(record) = self {
+            // SAFETY: the record is the sender's until it is delivered.
+            unsafe {
+                (*record.as_ptr()).switch_layer(0);
+                let (late, seen) = (access::late(record), access::state(record).back_at_once());
+                deliver(record, late, seen);
+            }
+        }
+    }
+}
+
+/// Gives a message back whose target unwound.
+struct Unwound<B: 'static>(NonNull<Record<B>>);
+
+impl<B> Drop for Unwound<B> {
+    fn drop(&mut self) {
+        // SAFETY: `begin` is gone, its request with it, and nothing was handed over.
+        unsafe {
+            self.0.as_mut().restart();
+            engine::complete(self.0, Status::error(Errno::EIO));
+        }
+    }
+}
+
+/// Gives a message back to its sender.
+///
+/// # Safety
+/// The record is one of `send`'s; the caller is the one by whose step, which found `seen`, it is
+/// back, and does not use the record afterwards.
+pub(crate) unsafe fn deliver<B>(record: NonNull<Record<B>>, late: *mut Late<B>, seen: Seen) {
+    if seen.is_future() {
+        if seen.is_awaited() {
+            // SAFETY: as the caller's; the allocation stays as long as its count.
+            unsafe { ending::wake(late) }
+        }
+        // SAFETY: sending gave up this very count.
+        return drop(unsafe { Arc::from_raw(record.as_ptr().cast::<Heap<B>>().cast_const()) });
+    }
+    // SAFETY: nobody else holds the message any more.
+    let own = unsafe { access::own(record) };
+    if let Reply::Inbox(inbox) = own.reply {
+        // SAFETY: the record is one of `send`'s, the count one of the inbox's.
+        return unsafe { Shared::reply(inbox, record) };
+    }
+    if let Reply::Port(port) = core::mem::replace(&mut own.reply, Reply::Nobody(PhantomData)) {
+        // SAFETY: nobody else holds the message any more.
+        port.reply(unsafe { Message::from_record(record) });
+    }
+}
+
+/// What is to be woken once the message is queued.
+///
+/// # Safety
+/// The record is one of `send`'s, and the caller's.
+pub(crate) unsafe fn receipt<B>(record: NonNull<Record<B>>) -> Option<Waker> {
+    // SAFETY: the record comes first in its allocation, and what the message owns is its
+    // holder's.
+    unsafe { (*(*record.as_ptr().cast::<Heap<B>>()).owned.get()).receipt.clone() }
+}

@@ -1,0 +1,347 @@
+//! An inbox: the reply port of one thread, and the send rights that it has.
+
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use core::{
+    cell::{Cell as Plain, RefCell, RefMut},
+    ptr::NonNull,
+};
+
+use crate::{
+    access,
+    flight::Begun,
+    funnel::Funnel,
+    late::Reply,
+    pending::Ticket,
+    port::Port,
+    queue::{List, Queue},
+    record::Record,
+    reply::ReplyPort,
+    send::{Droppable, Message},
+    sync::{AtomicUsize, Ordering, fence, left_out, order},
+    wait::{Deadline, Moment, Wait},
+};
+
+type Rec<B> = NonNull<Record<B>>;
+
+/// Counts that an inbox takes out at once, to give one to each message that is kept.
+const BATCH: usize = 1 << 16;
+
+/// What the messages of an inbox come back to. It lives until the last of them is back: each
+/// carries a count, and brings it along.
+pub(crate) struct Shared<B: 'static> {
+    funnel: Funnel<B>,
+    counts: AtomicUsize,
+    /// Ports of rights, kept alive for their messages: the inbox's, then the last one's.
+    ports: RefCell<Vec<Arc<dyn Port<B>>>>,
+}
+
+impl<B> Shared<B> {
+    /// A message is back, and brings its count.
+    ///
+    /// # Safety
+    /// The record is one of `send`'s and given away; it carries a count of `this`.
+    #[inline]
+    pub(crate) unsafe fn reply(this: NonNull<Shared<B>>, record: Rec<B>) {
+        // SAFETY: the count keeps it alive until the message is in.
+        if unsafe { this.as_ref().funnel.put(record, usize::MAX) }.is_err() {
+            // SAFETY: closed, so still held here, with its count.
+            unsafe {
+                drop(Message::from_record(record));
+                Shared::count_down(this, 1);
+            }
+        }
+    }
+
+    /// # Safety
+    /// The caller has `counts` counts of `this` and gives them away.
+    unsafe fn count_down(this: NonNull<Shared<B>>, counts: usize) {
+        // SAFETY: the counts keep it alive.
+        let before = unsafe { this.as_ref() }.counts.fetch_sub(counts, Ordering::Release);
+        if before == counts {
+            fence(order("inbox-last", Ordering::Acquire));
+            // SAFETY: no count is left, and so no other user.
+            drop(unsafe { Box::from_raw(this.as_ptr()) });
+        }
+    }
+}
+
+/// The reply port of one thread: what it sends comes back here, and nowhere is there a limit to
+/// replies, for room is reserved when a message is sent.
+///
+/// Dropping it frees what is back, and later what is still away.
+///
+/// Threads can't share it:
+///
+/// ```compile_fail,E0277
+/// fn share<T: Sync>(_: T) {}
+/// share(agent::Inbox::<u32>::new(8));
+/// ```
+///
+/// What is sent can't be borrowed:
+///
+/// ```compile_fail,E0597
+/// # use agent::*;
+/// # use std::sync::Arc;
+/// fn send(inbox: &Inbox<&'static [u8]>, port: &Arc<dyn Port<&'static [u8]>>) {
+///     let bytes = [0; 16];
+///     let _ = inbox.send(Message::new(&bytes), port);
+/// }
+/// ```
+pub struct Inbox<B: Send + 'static> {
+    shared: NonNull<Shared<B>>,
+    /// Back, and not got yet.
+    back: RefCell<Queue<B>>,
+    limit: usize,
+    /// Sent, and not got back yet.
+    outstanding: Plain<usize>,
+    /// Counts that no message carries.
+    spare: Plain<usize>,
+}
+
+// SAFETY: what is back is held by the inbox, and may change threads as `Message` may; the ports
+// are `Send`.
+unsafe impl<B: Send> Send for Inbox<B> {}
+
+impl<B: Send + 'static> Inbox<B> {
+    /// An inbox for up to `limit` messages that are sent and not got back.
+    pub fn new(limit: usize) -> Inbox<B> {
+        let shared = Shared {
+            funnel: Funnel::new(),
+            counts: AtomicUsize::new(BATCH + 1),
+            ports: RefCell::new(Vec::new()),
+        };
+        Inbox {
+            shared: NonNull::from(Box::leak(Box::new(shared))),
+            back: RefCell::new(Queue::new()),
+            limit,
+            outstanding: Plain::new(0),
+            spare: Plain::new(BATCH),
+        }
+    }
+
+    #[inline]
+    fn shared(&self) -> &Shared<B> {
+        // SAFETY: one of the counts is the inbox's own.
+        unsafe { self.shared.as_ref() }
+    }
+
+    /// Messages that are sent and not got back.
+    pub fn outstanding(&self) -> usize {
+        self.outstanding.get()
+    }
+
+    /// Sends the message; it comes back here, whether the target completed it at once or late.
+    /// The port is kept alive until then. The message is returned where the limit is reached.
+    #[inline]
+    pub fn send(&self, message: Message<B>, port: &Arc<dyn Port<B>>) -> Result<(), Message<B>> {
+        self.start(message, port, true)
+    }
+
+    /// The same for a message that the target may drop.
+    pub fn send_droppable(
+        &self,
+        message: Droppable<B>,
+        port: &Arc<dyn Port<B>>,
+    ) -> Result<(), Droppable<B>> {
+        self.start(message.0, port, true).map_err(Droppable)
+    }
+
+    /// A right to send to `port` from here. The port is kept alive as long as the inbox is, so
+    /// that no message need do it.
+    pub fn right(&self, port: Arc<dyn Port<B>>) -> SendRight<'_, B> {
+        let mut ports = self.shared().ports.borrow_mut();
+        if !ports.iter().any(|held| Arc::ptr_eq(held, &port)) {
+            ports.push(Arc::clone(&port));
+        }
+        SendRight { inbox: self, port }
+    }
+
+    #[inline]
+    fn start(
+        &self,
+        message: Message<B>,
+        port: &Arc<dyn Port<B>>,
+        hold: bool,
+    ) -> Result<(), Message<B>> {
+        if self.outstanding.get() >= self.limit {
+            return Err(message);
+        }
+        self.outstanding.set(self.outstanding.get() + 1);
+        self.spend();
+        let started = message.start(Reply::Inbox(self.shared), None);
+        // SAFETY: just started; the port lives as long as the inbox where the message does not
+        // hold it.
+        if let Begun::Back(record) = unsafe { started.begin(port, hold.then_some(port)) } {
+            // SAFETY: back, and so held here.
+            unsafe { self.put_back(record) };
+        }
+        Ok(())
+    }
+
+    /// This inbox as a reply port for whatever others send: it comes back here too, beyond the
+    /// limit. What comes when the inbox is gone is freed.
+    pub fn reply_port(&self) -> Arc<dyn ReplyPort<B>> {
+        self.shared().counts.fetch_add(1, Ordering::Relaxed);
+        Arc::new(Slot(self.shared))
+    }
+
+    /// Takes a count out for a message.
+    #[inline]
+    fn spend(&self) {
+        if self.spare.get() == 0 {
+            self.shared().counts.fetch_add(BATCH, Ordering::Relaxed);
+            self.spare.set(BATCH);
+        }
+        self.spare.set(self.spare.get() - 1);
+    }
+
+    /// # Safety
+    /// The record is one of this inbox's messages, back, and given away.
+    #[inline]
+    unsafe fn put_back(&self, record: Rec<B>) {
+        // SAFETY: held by the caller.
+        unsafe {
+            (*record.as_ptr()).switch_layer(0);
+            access::state(record).back_at_once();
+            self.back.borrow_mut().push(record);
+        }
+    }
+
+    /// The next message that is back, those with priority first.
+    #[inline]
+    pub fn get(&self) -> Option<Message<B>> {
+        let record = self.fetch().pop()?;
+        Some(self.got(record))
+    }
+
+    fn get_one(&self, ticket: &Ticket<B>) -> Option<Message<B>> {
+        let record = self.fetch().remove(ticket.id(), |_| true)?;
+        Some(self.got(record))
+    }
+
+    /// What is back, with what has come in since.
+    #[inline]
+    fn fetch(&self) -> RefMut<'_, Queue<B>> {
+        let mut back = self.back.borrow_mut();
+        let mut list = List::new();
+        if self.shared().funnel.take(&mut list) > 0 {
+            while let Some(record) = list.pop() {
+                // SAFETY: taken off the list, so held.
+                unsafe { back.push(record) };
+            }
+        }
+        back
+    }
+
+    #[inline]
+    fn got(&self, record: Rec<B>) -> Message<B> {
+        self.spare.set(self.spare.get() + 1);
+        // SAFETY: back, and taken off the queue.
+        let mut message = unsafe { Message::from_record(record) };
+        if message.leaves_inbox() {
+            self.outstanding.set(self.outstanding.get() - 1);
+        }
+        message
+    }
+
+    /// Waits for the next message.
+    pub fn wait(&self, wait: &dyn Wait) -> Message<B> {
+        loop {
+            if let Some(message) = self.look(wait, Deadline(None), || self.get()) {
+                return message;
+            }
+        }
+    }
+
+    /// The same until a moment at the latest; then `None`.
+    pub fn wait_until(&self, wait: &dyn Wait, moment: Moment) -> Option<Message<B>> {
+        self.look(wait, Deadline(Some(moment)), || self.get())
+    }
+
+    /// Waits for the very message that `ticket` is of, and leaves others where they are. The
+    /// message must have been sent from here, and not been got back: else nothing ends the wait.
+    pub fn wait_for(&self, ticket: &Ticket<B>, wait: &dyn Wait) -> Message<B> {
+        loop {
+            if let Some(message) = self.look(wait, Deadline(None), || self.get_one(ticket)) {
+                return message;
+            }
+        }
+    }
+
+    fn look(
+        &self,
+        wait: &dyn Wait,
+        deadline: Deadline,
+        look: impl Fn() -> Option<Message<B>>,
+    ) -> Option<Message<B>> {
+        let mut looked = 0;
+        loop {
+            if let Some(message) = look() {
+                return Some(message);
+            }
+            if deadline.has_come(wait) {
+                return None;
+            }
+            if wait.look_again(looked) {
+                looked = looked.saturating_add(1);
+            } else {
+                self.shared().funnel.sleep(wait, deadline);
+            }
+        }
+    }
+}
+
+impl<B: Send + 'static> Drop for Inbox<B> {
+    fn drop(&mut self) {
+        let mut list = List::new();
+        if left_out("inbox-close") {
+            self.shared().funnel.take(&mut list);
+        } else {
+            self.shared().funnel.close(&mut list);
+        }
+        while let Some(record) = self.back.get_mut().pop().or_else(|| list.pop()) {
+            drop(self.got(record));
+        }
+        // SAFETY: the inbox's own count, and those that no message carries.
+        unsafe { Shared::count_down(self.shared, self.spare.get() + 1) }
+    }
+}
+
+/// An inbox as others see it; one of its counts.
+struct Slot<B: 'static>(NonNull<Shared<B>>);
+
+// SAFETY: of what is shared, only the funnel and the count are used: both are for all threads.
+unsafe impl<B: Send> Send for Slot<B> {}
+// SAFETY: as above.
+unsafe impl<B: Send> Sync for Slot<B> {}
+
+impl<B: Send + 'static> ReplyPort<B> for Slot<B> {
+    fn reply(&self, message: Message<B>) {
+        // SAFETY: the slot's count keeps it alive; a message brings one of its own.
+        unsafe {
+            self.0.as_ref().counts.fetch_add(1, Ordering::Relaxed);
+            Shared::reply(self.0, message.into_record());
+        }
+    }
+}
+
+impl<B> Drop for Slot<B> {
+    fn drop(&mut self) {
+        // SAFETY: the slot's count.
+        unsafe { Shared::count_down(self.0, 1) }
+    }
+}
+
+/// A right to send to one port, with an inbox to come back to.
+pub struct SendRight<'i, B: Send + 'static> {
+    inbox: &'i Inbox<B>,
+    port: Arc<dyn Port<B>>,
+}
+
+impl<B: Send + 'static> SendRight<'_, B> {
+    /// As [`Inbox::send`].
+    #[inline]
+    pub fn send(&self, message: Message<B>) -> Result<(), Message<B>> {
+        self.inbox.start(message, &self.port, false)
+    }
+}

@@ -1,0 +1,182 @@
+//! A port that many receive from.
+
+use alloc::{collections::VecDeque, sync::Arc};
+use core::task::Waker;
+
+use crate::{
+    ending, engine,
+    kept::Kept,
+    late::Through,
+    port::{MessageId, Port},
+    queue::Queue,
+    record::Flags,
+    request::{Outcome, Request},
+    status::Errno,
+    sync::Mutex,
+    wait::{Deadline, Moment, Wait},
+};
+
+/// A port with many receivers: each message goes to one of them. A message that its sender no
+/// longer wants leaves the queue at once.
+///
+/// Answers of its own: `EAGAIN` to a message that is sent, where the queue is full (a `call`
+/// waits); `ENODEV` once it is closed.
+pub struct SpinPort<B: 'static> {
+    state: Mutex<State<B>>,
+    limit: usize,
+}
+
+struct State<B: 'static> {
+    queue: Queue<B>,
+    sleepers: VecDeque<Waker>,
+    open: bool,
+}
+
+impl<B: Send + 'static> SpinPort<B> {
+    /// A port for up to `limit` messages of senders that do not wait.
+    pub fn new(limit: usize) -> Arc<SpinPort<B>> {
+        let state = State { queue: Queue::new(), sleepers: VecDeque::new(), open: true };
+        Arc::new(SpinPort { state: Mutex::new(state), limit })
+    }
+
+    /// The next message, those with priority first; `None` where none waits.
+    pub fn get(&self) -> Option<Kept<B>> {
+        let record = self.state.lock().queue.pop()?;
+        // SAFETY: taken off the queue, so held.
+        Some(unsafe { Kept::new(record) })
+    }
+
+    /// Waits for the next message; `None` once the port is closed. A receiver may be woken in
+    /// vain: another was faster.
+    pub fn wait(&self, wait: &dyn Wait) -> Option<Kept<B>> {
+        self.wait_for(wait, Deadline(None))
+    }
+
+    /// The same until a moment at the latest; then `None`.
+    pub fn wait_until(&self, wait: &dyn Wait, moment: Moment) -> Option<Kept<B>> {
+        self.wait_for(wait, Deadline(Some(moment)))
+    }
+
+    fn wait_for(&self, wait: &dyn Wait, deadline: Deadline) -> Option<Kept<B>> {
+        let mut looked = 0;
+        loop {
+            if let Some(kept) = self.get() {
+                return Some(kept);
+            }
+            if deadline.has_come(wait) {
+                self.wake_another();
+                return None;
+            }
+            if wait.look_again(looked) {
+                looked = looked.saturating_add(1);
+                if !self.state.lock().open {
+                    return None;
+                }
+            } else if self.leave_waker(wait.waker())? {
+                deadline.park(wait);
+            }
+        }
+    }
+
+    /// Leaves a waker for the next message; false where there is one, `None` where none comes.
+    fn leave_waker(&self, waker: Waker) -> Option<bool> {
+        let mut state = self.state.lock();
+        if state.queue.len() > 0 {
+            return Some(false);
+        }
+        if !state.open {
+            return None;
+        }
+        // One that is still there from a wait before is as good.
+        if !state.sleepers.iter().any(|sleeper| sleeper.will_wake(&waker)) {
+            state.sleepers.push_back(waker);
+        }
+        Some(true)
+    }
+
+    /// Passes on a wake-up that this receiver may have had for a message that it leaves.
+    fn wake_another(&self) {
+        let sleeper = {
+            let mut state = self.state.lock();
+            if state.queue.len() == 0 { None } else { state.sleepers.pop_front() }
+        };
+        if let Some(sleeper) = sleeper {
+            sleeper.wake();
+        }
+    }
+
+    /// Takes a message that may be dropped out of the queue, as if it had never been sent.
+    /// `ENOENT` where it does not wait here.
+    pub fn drop_message(&self, id: MessageId) -> Result<(), Errno> {
+        // SAFETY: held by the queue.
+        let droppable = |record: core::ptr::NonNull<crate::record::Record<B>>| unsafe {
+            record.as_ref().flags.contains(Flags::DROPPABLE)
+        };
+        let record = self.state.lock().queue.remove(id, droppable).ok_or(Errno::ENOENT)?;
+        // SAFETY: taken off the queue, so held.
+        unsafe { ending::never_sent(record) };
+        Ok(())
+    }
+
+    /// Ends the port: receivers get what waits, then nothing.
+    pub fn close(&self) {
+        let sleepers = {
+            let mut state = self.state.lock();
+            state.open = false;
+            core::mem::take(&mut state.sleepers)
+        };
+        sleepers.into_iter().for_each(Waker::wake);
+    }
+
+    /// How many messages wait.
+    pub fn len(&self) -> usize {
+        self.state.lock().queue.len()
+    }
+
+    /// True where none waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<B: Send + 'static> Port<B> for SpinPort<B> {
+    fn begin<'s>(&'s self, request: Request<'s, B>) -> Outcome<'s, B> {
+        request.keep_through(self, Through::Queue)
+    }
+
+    fn take(&self, kept: Kept<B>) {
+        if !kept.is_with(self) {
+            return kept.done(Errno::EINVAL);
+        }
+        let record = kept.into_record();
+        // SAFETY: held.
+        let (sent, receipt) =
+            unsafe { (record.as_ref().flags.contains(Flags::SENT), ending::receipt(record)) };
+        let mut state = self.state.lock();
+        let refused = if !state.open {
+            Some(Errno::ENODEV)
+        } else {
+            (sent && state.queue.len() >= self.limit).then_some(Errno::EAGAIN)
+        };
+        if let Some(errno) = refused {
+            drop(state);
+            // SAFETY: held, and given away.
+            return unsafe { engine::complete(record, errno.into()) };
+        }
+        // SAFETY: held, and given away.
+        unsafe { state.queue.push(record) };
+        let sleeper = state.sleepers.pop_front();
+        drop(state);
+        for waker in [receipt, sleeper].into_iter().flatten() {
+            waker.wake();
+        }
+    }
+
+    fn abort(&self, id: MessageId) {
+        let found = self.state.lock().queue.remove(id, |_| true);
+        if let Some(record) = found {
+            // SAFETY: taken off the queue, so held.
+            unsafe { engine::complete(record, Errno::ECANCELED.into()) }
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Atomics, locks and cells, in one place: a build for model checking (`--cfg loom`) swaps them
+//! for ones that try every order of events, and can weaken one named step at a time.
+
+#[cfg(not(loom))]
+mod real {
+    pub(crate) use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
+
+    pub(crate) use spin::Mutex;
+
+    /// Memory that the holder of something else has exclusively.
+    pub(crate) struct Cell<T>(core::cell::UnsafeCell<T>);
+
+    impl<T> Cell<T> {
+        pub(crate) const fn new(value: T) -> Cell<T> {
+            Cell(core::cell::UnsafeCell::new(value))
+        }
+
+        /// To be read or written by whoever the memory belongs to now.
+        #[inline]
+        pub(crate) fn get(&self) -> *mut T {
+            self.0.get()
+        }
+    }
+
+    /// One turn of a loop that waits for another processor.
+    #[inline]
+    pub(crate) fn pause() {
+        core::hint::spin_loop();
+    }
+
+    /// The order that a step needs. Its name is that of the mutation that weakens it.
+    #[inline(always)]
+    pub(crate) const fn order(_: &str, needed: Ordering) -> Ordering {
+        needed
+    }
+
+    /// True where the named step is to be left out: never, but while models are checked.
+    #[inline(always)]
+    pub(crate) const fn left_out(_: &str) -> bool {
+        false
+    }
+}
+
+#[cfg(loom)]
+mod modelled {
+    extern crate std;
+
+    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
+
+    /// A lock as `spin` has it.
+    pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+
+    impl<T> Mutex<T> {
+        pub(crate) fn new(value: T) -> Mutex<T> {
+            Mutex(loom::sync::Mutex::new(value))
+        }
+
+        pub(crate) fn lock(&self) -> loom::sync::MutexGuard<'_, T> {
+            self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        }
+    }
+
+    /// Memory that the holder of something else has exclusively: every access is checked.
+    pub(crate) struct Cell<T>(loom::cell::UnsafeCell<T>);
+
+    impl<T> Cell<T> {
+        pub(crate) fn new(value: T) -> Cell<T> {
+            Cell(loom::cell::UnsafeCell::new(value))
+        }
+
+        pub(crate) fn get(&self) -> *mut T {
+            self.0.with_mut(|value| value)
+        }
+    }
+
+    pub(crate) fn pause() {
+        loom::thread::yield_now();
+    }
+
+    /// The mutation that the environment asks for.
+    fn mutation() -> &'static str {
+        static NAME: std::sync::OnceLock<std::string::String> = std::sync::OnceLock::new();
+        NAME.get_or_init(|| std::env::var("AGENT_MUTATION").unwrap_or_default())
+    }
+
+    pub(crate) fn order(name: &str, needed: Ordering) -> Ordering {
+        if name == mutation() { Ordering::Relaxed } else { needed }
+    }
+
+    pub(crate) fn left_out(name: &str) -> bool {
+        name == mutation()
+    }
+}
+
+#[cfg(loom)]
+pub(crate) use modelled::*;
+#[cfg(not(loom))]
+pub(crate) use real::*;
