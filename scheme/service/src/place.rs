@@ -2,14 +2,11 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, OnceLock},
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
-use agent::{Catch, Errno, Outcome, Port, Serialized};
+use agent::{Catch, Contained, Outcome, Port, Serialized};
 use driver::{Body, Built, Context, Description, Driver, Features, Request, Time};
 use stack::Environment;
 
@@ -52,9 +49,13 @@ impl Environment for Host {
 
 /// The driver, contained, behind a serializer where it may not run concurrently.
 pub(crate) fn contained(name: &str, driver: Arc<dyn Driver>) -> Arc<dyn Driver> {
-    let concurrent = driver.describe().features.contains(Features::CONCURRENT);
-    let contained = Contained { name: name.to_string(), driver, failed: AtomicBool::new(false) };
-    if concurrent { Arc::new(contained) } else { Arc::new(OneAtATime(Serialized::new(contained))) }
+    let catch = Arc::new(Catches { name: name.to_string() });
+    let described = Described(driver);
+    if described.describe().features.contains(Features::CONCURRENT) {
+        Arc::new(Placed(Contained::new(described, catch)))
+    } else {
+        Arc::new(OneAtATime(Serialized::contained(described, catch)))
+    }
 }
 
 fn message(panic: &(dyn std::any::Any + Send)) -> &str {
@@ -62,51 +63,66 @@ fn message(panic: &(dyn std::any::Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given")
 }
 
-/// A driver whose panics end with the driver: the message that met one gets `EIO`, and so do all
-/// that come after.
-struct Contained {
+/// Ends a panic at the driver of this name, and says so.
+struct Catches {
     name: String,
-    driver: Arc<dyn Driver>,
-    failed: AtomicBool,
 }
 
-impl Catch for Contained {
+impl Catch for Catches {
     #[inline]
     fn catch(&self, run: &mut dyn FnMut()) -> bool {
-        catch_unwind(AssertUnwindSafe(run)).map_err(|panic| self.fail(panic.as_ref())).is_ok()
+        catch_unwind(AssertUnwindSafe(run)).map_err(|panic| self.report(panic.as_ref())).is_ok()
+    }
+
+    fn is_unwinding(&self) -> bool {
+        std::thread::panicking()
     }
 }
 
-impl Contained {
+impl Catches {
     #[cold]
-    fn fail(&self, panic: &(dyn std::any::Any + Send)) {
-        self.failed.store(true, Ordering::Relaxed);
+    fn report(&self, panic: &(dyn std::any::Any + Send)) {
         let reason = message(panic);
         eprintln!("driver \"{}\" failed and answers EIO from here on: {reason}", self.name);
     }
-
-    fn has_failed(&self) -> bool {
-        self.failed.load(Ordering::Relaxed)
-    }
 }
 
-impl Port<Body> for Contained {
+/// A driver as a port of a known size.
+struct Described(Arc<dyn Driver>);
+
+impl Port<Body> for Described {
     fn begin<'s>(&'s self, request: Request<'s>) -> Outcome<'s, Body> {
-        if self.has_failed() {
-            return request.done(Errno::EIO);
-        }
-        request.contain(self, &*self.driver)
+        self.0.begin(request)
+    }
+
+    fn fail(&self) {
+        self.0.fail();
     }
 }
 
-impl Driver for Contained {
+impl Driver for Described {
     fn describe(&self) -> Description {
-        self.driver.describe()
+        self.0.describe()
+    }
+}
+
+/// A driver that may be entered by several messages at a time.
+struct Placed(Contained<Body, Described>);
+
+impl Port<Body> for Placed {
+    fn begin<'s>(&'s self, request: Request<'s>) -> Outcome<'s, Body> {
+        self.0.begin(request)
+    }
+}
+
+impl Driver for Placed {
+    fn describe(&self) -> Description {
+        self.0.inner().describe()
     }
 }
 
 /// A driver that is entered by one message at a time.
-struct OneAtATime(Serialized<Body, Contained>);
+struct OneAtATime(Serialized<Body, Described>);
 
 impl Port<Body> for OneAtATime {
     fn begin<'s>(&'s self, request: Request<'s>) -> Outcome<'s, Body> {

@@ -4,9 +4,12 @@ use std::{
     sync::Arc,
     task::{Wake, Waker},
     thread::{self, Thread},
+    time::Duration,
 };
 
-use agent::{Wait, Woken};
+use agent::{Moment, Wait, Woken};
+
+use crate::place::clock;
 
 /// Waits by parking the calling thread.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,15 +24,42 @@ impl Wake for Unpark {
     fn wake(self: Arc<Self>) {
         self.0.unpark();
     }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.unpark();
+    }
 }
+
+thread_local! {
+    /// Made once a thread: a wait allocates nothing.
+    static WAKER: Waker = Waker::from(Arc::new(Unpark(thread::current())));
+}
+
+/// Looks before a sleep: a reply is often there sooner than a thread could be put to sleep.
+const LOOKS: u32 = 100;
 
 impl Wait for Park {
     fn waker(&self) -> Waker {
-        Waker::from(Arc::new(Unpark(thread::current())))
+        WAKER.with(Waker::clone)
     }
 
     fn park(&self) -> Woken {
         thread::park();
+        Woken::Look
+    }
+
+    #[inline]
+    fn look_again(&self, times: u32) -> bool {
+        std::hint::spin_loop();
+        times < LOOKS
+    }
+
+    fn now(&self) -> Option<Moment> {
+        Some(clock())
+    }
+
+    fn park_until(&self, moment: Moment) -> Woken {
+        thread::park_timeout(Duration::from_nanos(moment.saturating_sub(clock())));
         Woken::Look
     }
 }

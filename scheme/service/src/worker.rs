@@ -111,7 +111,7 @@ impl Worker {
             }
             let (tag, note) = (ask.tag(), ask.is_note());
             let job = Job { ask: Some(ask), answer: Answer::error(Errno::EIO) };
-            let message = match state.spare.pop() {
+            let mut message = match state.spare.pop() {
                 Some(mut message) => {
                     *message.body_mut() = job;
                     message

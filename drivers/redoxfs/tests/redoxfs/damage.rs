@@ -352,8 +352,14 @@ fn after_a_panic_below_the_driver_answers_errors_and_others_go_on() {
     assert_eq!(fs.bytes(file, 0, 9).unwrap(), b"x");
 }
 
-/// A host around a driver: what panics is the request's loss alone.
-struct Host(Arc<dyn driver::Driver>);
+/// The driver as a port of a known size.
+struct Inside(Arc<dyn driver::Driver>);
+
+impl Port<Body> for Inside {
+    fn begin<'s>(&'s self, request: driver::Request<'s>) -> driver::Outcome<'s, Body> {
+        self.0.begin(request)
+    }
+}
 
 struct Unwinds;
 
@@ -363,16 +369,11 @@ impl Catch for Unwinds {
     }
 }
 
-impl Port<Body> for Host {
-    fn begin<'s>(&'s self, request: driver::Request<'s>) -> driver::Outcome<'s, Body> {
-        request.contain(&Unwinds, &*self.0)
-    }
-}
-
 #[test]
 fn a_host_contains_the_panic_and_its_callers_get_an_errno() {
     let fs = Fs::new(4 * MIB);
-    let host = Neighbour::new(Arc::new(Host(fs.driver.clone())), 1);
+    let contained = agent::Contained::new(Inside(fs.driver.clone()), Arc::new(Unwinds));
+    let host = Neighbour::new(Arc::new(contained), 1);
     let ask = || {
         let body = Body::new(Op::Getattr { node: Node::ROOT }, Cred::ROOT);
         Call::new(body, Data::NONE).run(&host, &Spin).result()
