@@ -214,6 +214,21 @@ impl Slot {
         Ok(())
     }
 
+    /// The same once more.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn again(&self) -> Slot {
+        Slot { ..*self }
+    }
+
+    /// A part of what is seen, as a slot of its own.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn part_of(&self, range: Range<usize>) -> Result<Slot, Errno> {
+        let len = range.end.checked_sub(range.start).ok_or(Errno::EINVAL)?;
+        within(range.start, len, self.len())?;
+        let base = self.address().wrapping_add(range.start);
+        Ok(Slot::new(Data::raw(base, len, self.access)))
+    }
+
     fn check(&self, at: usize, len: usize, needs: Access) -> Result<*mut u8, Errno> {
         if !self.access.contains(needs) {
             return Err(Errno::EFAULT);

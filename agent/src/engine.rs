@@ -101,10 +101,12 @@ pub(crate) unsafe fn give<B>(record: Rec<B>) {
         (*rest.keeper.get()).write(keeper);
         let seen = rest.state.see();
         let kept = Kept::new(record);
-        match keeper.guard() {
+        match keeper.through {
+            // What keeps by itself is told once it has taken the message.
+            Through::Queue | Through::Marks => keeper.take(kept),
             _ if seen.is_aborted() => kept.done(Errno::ECANCELED),
-            None => keeper.take(kept),
-            Some(guard) => guard.as_ref().take(keeper, kept),
+            Through::Open => keeper.take(kept),
+            Through::Guard(guard) => guard.as_ref().take(keeper, kept),
         }
         match rest.state.publish(seen.hop()) {
             Published::Yes => {}

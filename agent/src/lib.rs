@@ -11,6 +11,7 @@
 //! | ask and wait, with borrowed data | [`Call`] |
 //! | ask and go on, with owned data | [`Inbox`], [`Message::ask`], [`Message::send`] |
 //! | take messages as a driver | [`Port`] and [`Request`], [`Kept`], [`Exchange`] |
+//! | turn a message into several | [`Fan`] |
 //! | take messages as a thread, or as several | [`Mailbox`], [`SpinPort`] |
 //! | keep a driver from being entered twice, or give it a thread | [`Serialized`], [`ThreadPort`] |
 //! | have a driver's panic end there | [`Contained`], [`Serialized::contained`] |
@@ -20,7 +21,7 @@
 //! Unsafe code sits in `shared` (memory that another party can change), `data` (slots), `record`,
 //! `chain`, `late`, `access` (what a message is made of), `request`, `kept`, `contain`, `engine`,
 //! `ending`, `flight`, `queue`, `funnel`, `gate`, `guard`, `serialized`, `mailbox`, `spin_port`,
-//! `inbox`, `pending` (who holds a message when), `call` and `send` (where it lives) and `scheme`
+//! `inbox`, `pending`, `fan`, `join` (who holds a message when), `call` and `send` (where it lives) and `scheme`
 //! (what the kernel may lend). `state` and `sync` hold what they synchronise by.
 #![no_std]
 // Without allocation there are calls only, and much that only other messages need.
@@ -41,6 +42,8 @@ mod ending;
 mod engine;
 mod exchange;
 #[cfg(feature = "alloc")]
+mod fan;
+#[cfg(feature = "alloc")]
 mod flight;
 #[cfg(feature = "alloc")]
 mod funnel;
@@ -48,6 +51,8 @@ mod gate;
 mod guard;
 #[cfg(feature = "alloc")]
 mod inbox;
+#[cfg(feature = "alloc")]
+mod join;
 mod kept;
 mod late;
 #[cfg(feature = "alloc")]
@@ -86,6 +91,8 @@ pub use count::{Counts, LayerId, Row};
 pub use data::Bytes;
 pub use data::{Access, Data, Lent};
 pub use exchange::{Exchange, Part};
+#[cfg(feature = "alloc")]
+pub use fan::{Child, Fan, Merge, sum};
 pub use gate::PortStats;
 #[cfg(feature = "alloc")]
 pub use inbox::{Inbox, SendRight};

@@ -33,8 +33,6 @@ bitflags::bitflags! {
         const TICKET = 16;
         /// Was dropped: looks as if never sent.
         const DROPPED = 32;
-        /// A child of a fan-out: its data is its parent's.
-        const CHILD = 64;
     }
 }
 
@@ -113,6 +111,12 @@ impl<B> Record<B> {
         assert!(self.named < 2, "a message carries two names at most");
         self.names[usize::from(self.named)].write(name);
         self.named += 1;
+    }
+
+    /// Carries the names that another message carries, which outlives this one.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn copy_names(&mut self, other: &Record<B>) {
+        (self.named, self.names) = (other.named, other.names);
     }
 
     pub(crate) fn clear_names(&mut self) {

@@ -181,11 +181,22 @@ impl<'s, B> Request<'s, B> {
     /// Passes the message down; `layer.up` hears of the completion, with `saved`, whether it
     /// came at once or late. `ELOOP` where too many layers wait for the message already.
     #[inline]
-    pub fn forward<L, P>(mut self, layer: &'s L, lower: &'s P, saved: Saved) -> Outcome<'s, B>
+    pub fn forward<L, P>(self, layer: &'s L, lower: &'s P, saved: Saved) -> Outcome<'s, B>
     where
         L: Port<B> + 's,
         P: Port<B> + ?Sized,
     {
+        self.forward_by(layer, saved, |request| lower.begin(request))
+    }
+
+    /// The same, in another way than to begin it at one port.
+    #[inline]
+    pub(crate) fn forward_by<L: Port<B> + 's>(
+        mut self,
+        layer: &'s L,
+        saved: Saved,
+        down: impl FnOnce(Request<'s, B>) -> Outcome<'s, B>,
+    ) -> Outcome<'s, B> {
         let head = self.head();
         if head.depth as usize == MAX_DEPTH {
             return self.done(Errno::ELOOP);
@@ -193,7 +204,7 @@ impl<'s, B> Request<'s, B> {
         head.depth += 1;
         let row = head.layer();
         let record = self.record;
-        match lower.begin(self).ended {
+        match down(self).ended {
             Ended::Done(status) => {
                 // SAFETY: the message is back, so the record is this layer's again.
                 let mut request = unsafe { Request::new(record) };

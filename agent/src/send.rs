@@ -292,6 +292,57 @@ impl<B: Send + 'static> Message<B> {
         Started(self.into_record())
     }
 
+    /// Puts the message under way as the child of another one that is begun: with names and
+    /// chain of that, its sender's way of waiting, and the data set by `set_slot`.
+    ///
+    /// # Safety
+    /// The caller holds the parent, and the parent outlives the message's way.
+    pub(crate) unsafe fn start_for(
+        mut self,
+        reply: Reply<B>,
+        mut parent: NonNull<Record<B>>,
+    ) -> NonNull<Record<B>> {
+        // SAFETY: held by the caller.
+        let parent = unsafe { parent.as_mut() };
+        let inherited = Flags::SENT | Flags::PRIORITY;
+        let record = self.record_mut();
+        // An abort of the parent needs a way to the child.
+        record.flags = (parent.flags & inherited) | Flags::TICKET;
+        let data = record.data.again();
+        let started = self.start(reply, None).0;
+        // SAFETY: just started, so still held here.
+        let record = unsafe { &mut *started.as_ptr() };
+        record.data = data;
+        record.copy_names(parent);
+        let (held, gates) = parent.held();
+        record.chain().inherit(held, &gates);
+        started
+    }
+
+    /// Where the record is, for as long as the message.
+    pub(crate) fn record_at(&self) -> NonNull<Record<B>> {
+        self.heap.raw()
+    }
+
+    /// Data of somebody else's, for the next [`start_for`](Message::start_for).
+    pub(crate) fn set_slot(&mut self, data: Slot) {
+        self.record_mut().data = data;
+    }
+
+    /// A message that was completed in its sender's context.
+    ///
+    /// # Safety
+    /// The record is the caller's, started and back.
+    pub(crate) unsafe fn back_at_once(record: NonNull<Record<B>>, status: Status) -> Message<B> {
+        // SAFETY: as the caller's.
+        unsafe {
+            access::state(record).back_at_once();
+            let own = access::own(record);
+            (own.status, own.reply) = (status, Reply::Nobody(PhantomData));
+            Message::from_record(record)
+        }
+    }
+
     #[inline]
     fn prepare(&mut self, origin: Option<&Origin>) {
         let data = self.owned_mut().data.slot();
