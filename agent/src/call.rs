@@ -170,7 +170,7 @@ impl<'a, B: 'static> Call<'a, B> {
         wait: &dyn Wait,
     ) -> Status {
         self.record.restart();
-        self.record.chain().inherit(origin.held, &origin.gates);
+        self.record.inherit(origin.held, &origin.gates);
         #[cfg(feature = "alloc")]
         let status = match origin.meter.take() {
             None => self.run_on(port, wait, None),
@@ -178,7 +178,7 @@ impl<'a, B: 'static> Call<'a, B> {
         };
         #[cfg(not(feature = "alloc"))]
         let status = self.run_on(port, wait, None);
-        origin.counts += self.record.counts();
+        self.record.add_counts_to(&mut origin.counts);
         status
     }
 

@@ -14,9 +14,16 @@ impl Gates {
         Gates([const { MaybeUninit::uninit() }; MAX_DEPTH])
     }
 
+    /// Takes over the first `len` places, which are written.
+    pub(crate) fn copy(&mut self, len: u8, other: &Gates) {
+        for (to, from) in self.0.iter_mut().zip(&other.0).take(usize::from(len)) {
+            *to = *from;
+        }
+    }
+
     /// True where the first `len` places, which are written, hold this gate.
     pub(crate) fn contains<T>(&self, len: u8, gate: *const T) -> bool {
-        // SAFETY: the first `len` places are written, by `push` or `inherit`.
+        // SAFETY: the first `len` places are written, by `push` or `copy`.
         let held = |place: &MaybeUninit<*const ()>| unsafe { place.assume_init() };
         self.0[..usize::from(len)].iter().any(|place| held(place) == gate.cast())
     }
@@ -32,22 +39,6 @@ impl<'a> Chain<'a> {
     #[inline]
     pub(crate) fn new(len: &'a mut u8, at: &'a mut Gates) -> Chain<'a> {
         Chain { len, at }
-    }
-
-    /// Holds what the message that causes this one holds. What is not used is not copied.
-    #[inline]
-    pub(crate) fn inherit(&mut self, len: u8, gates: &Gates) {
-        *self.len = len;
-        if len > 0 {
-            self.copy_places(gates);
-        }
-    }
-
-    #[cold]
-    fn copy_places(&mut self, gates: &Gates) {
-        for (to, from) in self.at.0.iter_mut().zip(&gates.0).take(usize::from(*self.len)) {
-            *to = *from;
-        }
     }
 
     /// There is room: a port with a gate looks ([`is_full`](Chain::is_full)) before it takes a
@@ -69,6 +60,7 @@ impl<'a> Chain<'a> {
         *self.len
     }
 
+    #[inline]
     pub(crate) fn truncate(&mut self, len: u8) {
         *self.len = (*self.len).min(len);
     }

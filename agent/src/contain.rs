@@ -9,12 +9,25 @@ use crate::{
     sync::{AtomicBool, Ordering},
 };
 
-/// What a host of drivers contains them with.
+/// How a port has what contains its driver.
 #[cfg(feature = "alloc")]
-pub(crate) type Catcher = alloc::sync::Arc<dyn Catch>;
-/// What a host of drivers contains them with.
+pub(crate) type Held<C> = alloc::sync::Arc<C>;
+/// How a port has what contains its driver.
 #[cfg(not(feature = "alloc"))]
-pub(crate) type Catcher = &'static dyn Catch;
+pub(crate) type Held<C> = &'static C;
+
+/// The same, for what happens later.
+pub(crate) type Catcher = Held<dyn Catch>;
+
+/// Around a driver that nothing contains.
+#[derive(Clone, Copy, Debug)]
+pub enum Uncontained {}
+
+impl Catch for Uncontained {
+    fn catch(&self, _: &mut dyn FnMut()) -> bool {
+        match *self {}
+    }
+}
 
 pub(crate) struct Containment {
     catch: Catcher,
@@ -37,15 +50,8 @@ impl Containment {
     }
 
     /// Enters the driver, unless it has failed; false where it does so now, or did before.
-    #[inline]
-    fn enter<B: 'static, P>(&self, port: &P, run: &mut dyn FnMut()) -> bool
-    where
-        P: Port<B> + ?Sized,
-    {
-        if self.has_failed() {
-            return false;
-        }
-        self.catch.catch(run) || self.fail(port)
+    fn enter<B: 'static>(&self, port: &dyn Port<B>, run: &mut dyn FnMut()) -> bool {
+        !self.has_failed() && (self.catch.catch(run) || self.fail(port))
     }
 
     /// The driver answers `EIO` from here on, and lets go of what it has kept.
@@ -57,13 +63,28 @@ impl Containment {
     }
 
     /// Begins the message: where the driver panics or has before, the message is completed with
-    /// `EIO`, as it was before.
+    /// `EIO`, as it was before. `catch` is the containment's, of a type that the caller knows.
     #[inline]
-    pub(crate) fn begin<'s, B, P>(&'s self, request: Request<'s, B>, port: &'s P) -> Outcome<'s, B>
+    pub(crate) fn begin<'s, B, C, P>(
+        &'s self,
+        catch: &C,
+        request: Request<'s, B>,
+        port: &'s P,
+    ) -> Outcome<'s, B>
     where
+        C: Catch + ?Sized,
         P: Port<B> + ?Sized,
     {
-        self.enter_with(request, port, |request| port.begin(request))
+        self.enter_with(catch, request, port, |request| port.begin(request))
+    }
+
+    /// The same, late.
+    pub(crate) fn begin_late<'s, B>(
+        &'s self,
+        request: Request<'s, B>,
+        port: &'s (dyn Port<B> + 'static),
+    ) -> Outcome<'s, B> {
+        self.begin(&*self.catch, request, port)
     }
 
     /// Tells the driver of a completion, in the same way.
@@ -73,29 +94,45 @@ impl Containment {
         port: &'s (dyn Port<B> + 'static),
         (status, saved): (Status, Saved),
     ) -> Outcome<'s, B> {
-        self.enter_with(request, port, |request| port.up(request, status, saved))
+        self.enter_with(&*self.catch, request, port, |request| port.up(request, status, saved))
     }
 
     /// The port is entered as every port is, for a lifetime that it can't name: a closure that a
     /// driver wrote could hide the request and go on using it. These here don't.
     #[inline]
-    fn enter_with<'s, B, P>(
+    fn enter_with<'s, B, C, P>(
         &'s self,
+        catch: &C,
         request: Request<'s, B>,
         port: &'s P,
         entry: impl Fn(Request<'s, B>) -> Outcome<'s, B>,
     ) -> Outcome<'s, B>
     where
+        C: Catch + ?Sized,
         P: Port<B> + ?Sized,
     {
+        if self.has_failed() {
+            return request.done(Errno::EIO);
+        }
         let (before, again) = request.remember();
-        let (mut request, mut outcome) = (Some(request), None);
-        let returned = self.enter(port, &mut || outcome = request.take().map(&entry));
+        let mut outcome = None;
+        let mut run = || {
+            if outcome.is_none() {
+                // SAFETY: the request is not used any more, and each of those made here is gone
+                // before the next: there is none after one that came to an outcome.
+                outcome = Some(entry(unsafe { again.request() }));
+            }
+        };
+        let returned = catch.catch(&mut run);
         match outcome {
             Some(outcome) if returned => outcome,
-            // SAFETY: the port unwound or was never entered, and the request that it was given
-            // is gone; an outcome is not handed over yet. So the record is this chain's.
-            _ => unsafe { again.failed(before) },
+            _ => {
+                self.fail(port);
+                // SAFETY: the port unwound, or was never entered, and the request that it was
+                // given is gone; an outcome is not handed over yet. So the record is this
+                // chain's.
+                unsafe { again.failed(before) }
+            }
         }
     }
 
@@ -115,7 +152,8 @@ impl Containment {
     }
 }
 
-/// What a port that panics may have changed in a record.
+/// What a port that panics may have changed in a record. The row of a meter is put right by the
+/// edge that led to the port.
 impl Before {
     pub(crate) fn of<B>(record: &mut Record<B>) -> Before {
         Before {
@@ -123,14 +161,12 @@ impl Before {
             frames: record.frames,
             depth: record.depth,
             chain: record.chain().len(),
-            layer: record.layer(),
         }
     }
 
     pub(crate) fn restore<B>(self, record: &mut Record<B>) {
         (record.frames, record.depth) = (self.frames, self.depth);
         record.chain().truncate(self.chain);
-        record.switch_layer(self.layer);
         // The part was one of this very data, and so it is still.
         let _ = record.data.restore(self.part);
     }

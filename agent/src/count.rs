@@ -70,6 +70,25 @@ pub(crate) struct Packed {
 }
 
 impl Packed {
+    /// True where nothing but messages and looks was counted: of most messages.
+    #[inline]
+    fn is_local(&self) -> bool {
+        let lanes = [self.crossings, self.translations, self.copies, self.maps];
+        // One load, as the compiler sees.
+        lanes.iter().rev().fold(0, |all: u64, lane| (all << 16) | u64::from(*lane)) == 0
+    }
+
+    /// Adds these and the message itself to others.
+    #[inline]
+    pub(crate) fn add_to(&self, counts: &mut Counts) {
+        if self.is_local() {
+            counts.messages = counts.messages.wrapping_add(self.messages.wrapping_add(1));
+            counts.looks = counts.looks.wrapping_add(self.looks);
+        } else {
+            *counts += Counts { messages: self.messages.wrapping_add(1), ..self.counts() };
+        }
+    }
+
     pub(crate) const ZERO: Packed =
         Packed { messages: 0, looks: 0, crossings: 0, translations: 0, copies: 0, maps: 0 };
 

@@ -128,6 +128,15 @@ impl Lent {
 }
 
 /// Data that a message owns and carries there and back.
+///
+/// What is only borrowed is lent to a [`Call`](crate::Call), whose sender waits, and not sent:
+///
+/// ```compile_fail,E0308
+/// # use agent::*;
+/// fn send(mut message: Message<u32>, bytes: &[u8]) {
+///     message.set_data(Data::source(bytes));
+/// }
+/// ```
 #[cfg(feature = "alloc")]
 #[derive(Debug, Default)]
 pub enum Bytes {
@@ -214,10 +223,10 @@ impl Slot {
         Ok(())
     }
 
-    /// The same once more.
-    #[cfg(feature = "alloc")]
-    pub(crate) fn again(&self) -> Slot {
-        Slot { ..*self }
+    /// Sees the whole again.
+    #[inline]
+    pub(crate) fn widen(&mut self) {
+        (self.start, self.len) = (0, self.whole);
     }
 
     /// A part of what is seen, as a slot of its own.
@@ -324,6 +333,20 @@ mod tests {
         assert_eq!(slot.restore((0, 17)), Err(Errno::EINVAL));
         slot.restore((0, 16)).unwrap();
         assert_eq!(room, [0, 0, 0, 0, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn of_more_than_can_be_said_the_beginning_is_seen() {
+        let most = u32::MAX as usize;
+        // Nobody looks at it: what it refers to need not be there.
+        let data = |len| Data::raw(NonNull::dangling().as_ptr(), len, Access::FETCH);
+        assert_eq!(Slot::new(data(most)).len(), most);
+        let mut slot = Slot::new(data(most + 17));
+        assert_eq!(slot.len(), most);
+        assert_eq!(slot.narrow(0..most + 1), Err(Errno::EINVAL));
+        assert_eq!(slot.restore((1, most)), Err(Errno::EINVAL));
+        assert_eq!((slot.narrow(most - 1..most), slot.len()), (Ok(()), 1));
     }
 
     #[test]

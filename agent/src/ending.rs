@@ -110,7 +110,7 @@ unsafe fn finish_pinned<B>(record: Rec<B>, late: *mut Late<B>) {
             pause();
         }
         // SAFETY: settled: an abort is told of once, and the keeper has been read, if at all.
-        let asked = unsafe { (*rest.abort_at.get()).and_then(|keeper| keeper.guard()) };
+        let asked = unsafe { (*rest.abort_at.read()).and_then(|keeper| keeper.guard()) };
         // SAFETY: pinned, so the keeper's guard is alive.
         let gate = asked.and_then(|guard| unsafe { guard.as_ref() }.gate.as_ref());
         if gate.is_some_and(|gate| gate.withdraw(record)) {

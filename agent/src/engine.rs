@@ -294,7 +294,7 @@ pub(crate) unsafe fn begin_at<B>(
         let (waiting, request) = (record.as_ref().frames, Request::new(record));
         let ended = match guard.and_then(|guard| guard.containment.as_ref()) {
             None => (*port).begin(request).ended,
-            Some(containment) => containment.begin(request, &*port).ended,
+            Some(containment) => containment.begin_late(request, &*port).ended,
         };
         step(record, ended, waiting, guard.map(NonNull::from))
     }

@@ -13,6 +13,7 @@ use crate::{
     send::{Heap, Message},
     state::Seen,
     status::{Errno, Status},
+    sync::Counted,
 };
 
 /// A message under way that has not begun.
@@ -101,23 +102,35 @@ impl<B> Drop for Unwound<B> {
 /// # Safety
 /// The record is one of `send`'s; the caller is the one by whose step, which found `seen`, it is
 /// back, and does not use the record afterwards.
+#[inline]
 pub(crate) unsafe fn deliver<B>(record: NonNull<Record<B>>, late: *mut Late<B>, seen: Seen) {
+    if !seen.is_future() {
+        // SAFETY: nobody else holds the message any more.
+        if let Reply::Inbox(inbox) = unsafe { access::own(record) }.reply {
+            // SAFETY: the record is one of `send`'s, the count one of the inbox's.
+            return unsafe { Shared::reply(inbox, record) };
+        }
+    }
+    // SAFETY: as the caller's.
+    unsafe { deliver_otherwise(record, late, seen) }
+}
+
+/// # Safety
+/// As [`deliver`].
+#[cold]
+unsafe fn deliver_otherwise<B>(record: NonNull<Record<B>>, late: *mut Late<B>, seen: Seen) {
     if seen.is_future() {
         if seen.is_awaited() {
             // SAFETY: as the caller's; the allocation stays as long as its count.
             unsafe { ending::wake(late) }
         }
         // SAFETY: sending gave up this very count.
-        return drop(unsafe { Arc::from_raw(record.as_ptr().cast::<Heap<B>>().cast_const()) });
+        return drop(unsafe { Counted::from_raw(Heap::of(record)) });
     }
     // SAFETY: nobody else holds the message any more.
-    let own = unsafe { access::own(record) };
-    if let Reply::Inbox(inbox) = own.reply {
-        // SAFETY: the record is one of `send`'s, the count one of the inbox's.
-        return unsafe { Shared::reply(inbox, record) };
-    }
-    if let Reply::Port(port) = core::mem::replace(&mut own.reply, Reply::Nobody(PhantomData)) {
-        // SAFETY: nobody else holds the message any more.
+    let reply = unsafe { &mut access::own(record).reply };
+    if let Reply::Port(port) = core::mem::replace(reply, Reply::Nobody(PhantomData)) {
+        // SAFETY: as above.
         port.reply(unsafe { Message::from_record(record) });
     }
 }
@@ -127,7 +140,6 @@ pub(crate) unsafe fn deliver<B>(record: NonNull<Record<B>>, late: *mut Late<B>, 
 /// # Safety
 /// The record is one of `send`'s, and the caller's.
 pub(crate) unsafe fn receipt<B>(record: NonNull<Record<B>>) -> Option<Waker> {
-    // SAFETY: the record comes first in its allocation, and what the message owns is its
-    // holder's.
-    unsafe { (*(*record.as_ptr().cast::<Heap<B>>()).owned.get()).receipt.clone() }
+    // SAFETY: one of `send`'s, and what the message owns is its holder's.
+    unsafe { (*(*Heap::of(record)).owned.get()).receipt.clone() }
 }

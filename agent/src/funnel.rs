@@ -8,7 +8,7 @@ use core::{ptr::NonNull, task::Waker};
 
 use crate::{
     access,
-    queue::List,
+    queue::{List, Queue},
     record::Record,
     sync::{AtomicU64, Mutex, Ordering, left_out, order},
     wait::{Deadline, Wait},
@@ -16,21 +16,30 @@ use crate::{
 
 type Rec<B> = NonNull<Record<B>>;
 
-/// Nothing there, and the taker sleeps.
+/// Nothing there, and the taker sleeps; above it, which of its sleeps that is: who has seen one
+/// must not put a message into the next without waking from that.
 const WAITING: u64 = 1;
 /// Nothing there, and nothing is taken any more.
 const CLOSED: u64 = 2;
+/// Both. The address of a record has neither.
+const MARKS: u64 = WAITING | CLOSED;
 /// The largest limit.
 pub(crate) const MOST: usize = 0xffff;
 /// Above the address: how many.
 const COUNT: u64 = 1 << 48;
 const ADDRESS: u64 = COUNT - 1;
 
+#[repr(align(128))] // its word is everybody's: nothing else shares the cache line
 pub(crate) struct Funnel<B: 'static> {
     word: AtomicU64,
     /// Only for sleep and wake-up.
-    waker: Mutex<Option<Waker>>,
+    sleeper: Mutex<Sleeper>,
     records: core::marker::PhantomData<Rec<B>>,
+}
+
+struct Sleeper {
+    waker: Option<Waker>,
+    sleeps: u64,
 }
 
 // SAFETY: what is in the funnel belongs to it, and may change threads as `Kept` may.
@@ -57,14 +66,14 @@ fn count(word: u64) -> usize {
 fn record<B>(word: u64) -> Option<Rec<B>> {
     // Bit 47 says whether the rest above it is ones or zeros.
     let address = ((address(word) << 16) as i64 >> 16) as usize;
-    NonNull::new(core::ptr::with_exposed_provenance_mut(address)).filter(|_| address > 2)
+    NonNull::new(core::ptr::with_exposed_provenance_mut(address)).filter(|_| word & MARKS == 0)
 }
 
 impl<B> Funnel<B> {
     pub(crate) fn new() -> Funnel<B> {
         Funnel {
             word: AtomicU64::new(0),
-            waker: Mutex::new(None),
+            sleeper: Mutex::new(Sleeper { waker: None, sleeps: 0 }),
             records: core::marker::PhantomData,
         }
     }
@@ -81,9 +90,29 @@ impl<B> Funnel<B> {
     /// The caller holds the record, and gives it away where the answer is `Ok`.
     #[inline]
     pub(crate) unsafe fn put(&self, put: Rec<B>, room: usize) -> Result<(), Refused> {
-        // SAFETY: held by the caller.
-        let own = unsafe { access::own(put) };
-        let this = put.as_ptr().expose_provenance() as u64 & ADDRESS;
+        let mut now = self.word.load(Ordering::Relaxed);
+        loop {
+            if now & MARKS != 0 {
+                // SAFETY: as the caller's.
+                return unsafe { self.put_waking(put, room) };
+            }
+            if count(now) >= room {
+                return Err(Refused::Full);
+            }
+            // SAFETY: as the caller's.
+            match unsafe { self.link(put, now) } {
+                Ok(()) => return Ok(()),
+                Err(other) => now = other,
+            }
+        }
+    }
+
+    /// The same where somebody sleeps, or nothing is taken any more.
+    ///
+    /// # Safety
+    /// As [`put`](Funnel::put).
+    #[cold]
+    unsafe fn put_waking(&self, put: Rec<B>, room: usize) -> Result<(), Refused> {
         let mut now = self.word.load(Ordering::Relaxed);
         let mut sleeper = None;
         let put = loop {
@@ -93,17 +122,15 @@ impl<B> Funnel<B> {
             if count(now) >= room {
                 break Err(Refused::Full);
             }
-            if now == WAITING && !left_out("funnel-wake") {
+            if now & WAITING != 0 && !left_out("funnel-wake") {
                 // Whoever takes the waker wakes it, in any case: at worst a sleeper looks once
                 // too often.
-                self.find_sleeper(&mut sleeper);
+                let found = self.sleeper.lock().waker.take();
+                sleeper = found.or(sleeper);
             }
-            own.next = record(now);
-            // Past what can be counted nobody counts: it is no funnel with a limit.
-            let next = this | ((count(now) as u64 + 1).min(MOST as u64) * COUNT);
-            let done = order("funnel-put", Ordering::AcqRel);
-            match self.word.compare_exchange_weak(now, next, done, Ordering::Relaxed) {
-                Ok(_) => break Ok(()),
+            // SAFETY: as the caller's.
+            match unsafe { self.link(put, now) } {
+                Ok(()) => break Ok(()),
                 Err(other) => now = other,
             }
         };
@@ -113,38 +140,50 @@ impl<B> Funnel<B> {
         put
     }
 
-    #[cold]
-    fn find_sleeper(&self, sleeper: &mut Option<Waker>) {
-        let found = self.waker.lock().take();
-        if found.is_some() {
-            *sleeper = found;
-        }
+    /// Makes a record the last, after the word `now`; the word as it is where that is another.
+    ///
+    /// # Safety
+    /// The caller holds the record, and gives it away where the answer is `Ok`.
+    #[inline]
+    unsafe fn link(&self, put: Rec<B>, now: u64) -> Result<(), u64> {
+        // SAFETY: held by the caller.
+        unsafe { access::own(put) }.next = record(now);
+        let this = put.as_ptr().expose_provenance() as u64 & ADDRESS;
+        // Past what can be counted nobody counts: it is no funnel with a limit.
+        let next = this | ((count(now) as u64 + 1).min(MOST as u64) * COUNT);
+        let done = order("funnel-put", Ordering::Release);
+        self.word.compare_exchange_weak(now, next, done, Ordering::Relaxed).map(|_| ())
     }
 
-    /// Takes what is there, oldest first, into an empty list. For one taker at a time.
+    /// True where there is nothing to take.
     #[inline]
-    pub(crate) fn take(&self, into: &mut List<B>) -> usize {
-        if address(self.word.load(Ordering::Relaxed)) <= CLOSED {
-            return 0;
-        }
-        self.take_all(0, into)
+    pub(crate) fn is_empty(&self) -> bool {
+        self.word.load(Ordering::Relaxed) < COUNT
+    }
+
+    /// Takes what is there into a queue, oldest first; how many. For one taker at a time.
+    #[inline]
+    pub(crate) fn take(&self, into: &mut Queue<B>) -> usize {
+        if self.is_empty() { 0 } else { self.take_all(0, into) }
     }
 
     /// The same, and nothing can be put in any more.
-    pub(crate) fn close(&self, into: &mut List<B>) -> usize {
+    pub(crate) fn close(&self, into: &mut Queue<B>) -> usize {
         self.take_all(CLOSED, into)
     }
 
-    fn take_all(&self, leave: u64, into: &mut List<B>) -> usize {
-        let word = self.word.swap(leave, order("funnel-take", Ordering::AcqRel));
-        let mut next = record(word);
-        while let Some(taken) = next {
-            // SAFETY: taken off the word, so held here.
-            next = unsafe { access::own(taken) }.next;
+    #[inline]
+    fn take_all(&self, leave: u64, into: &mut Queue<B>) -> usize {
+        let word = self.word.swap(leave, order("funnel-take", Ordering::Acquire));
+        let Some(last) = record(word) else { return 0 };
+        // SAFETY: taken off the word, so held here.
+        if unsafe { access::own(last) }.next.is_none() {
             // SAFETY: as above.
-            unsafe { into.push_front(taken) };
+            unsafe { into.push(last) };
+            return 1;
         }
-        count(word)
+        // SAFETY: as above.
+        unsafe { turn(last, into) }
     }
 
     /// Sleeps until something is put in, or the deadline has come: then `true`. For the one
@@ -153,16 +192,43 @@ impl<B> Funnel<B> {
         if deadline.has_come(wait) {
             return true;
         }
-        *self.waker.lock() = Some(wait.waker());
-        let empty = |now: u64| (now == 0).then_some(WAITING);
-        let asleep = order("funnel-sleep", Ordering::AcqRel);
-        let before = self.word.fetch_update(asleep, Ordering::Relaxed, empty);
-        match before {
-            Ok(_) | Err(WAITING) => {
-                deadline.park(wait);
-                deadline.has_come(wait)
-            }
-            Err(_) => false,
+        let asleep = self.leave_waker(wait.waker());
+        let empty = |now: u64| (now < COUNT || left_out("funnel-look")).then_some(asleep);
+        // Whoever sees the mark finds the waker: it is behind the lock.
+        let before = self.word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, empty);
+        if before.is_err() {
+            return false;
+        }
+        deadline.park(wait);
+        deadline.has_come(wait)
+    }
+
+    /// The word that says that the taker sleeps, its waker left.
+    fn leave_waker(&self, waker: Waker) -> u64 {
+        let mut sleeper = self.sleeper.lock();
+        sleeper.waker = Some(waker);
+        sleeper.sleeps += u64::from(!left_out("funnel-sleeps"));
+        WAITING | (sleeper.sleeps << 2 & ADDRESS)
+    }
+}
+
+/// Queues what is linked from the last to the first; how many there are.
+///
+/// # Safety
+/// The caller holds the records and gives them away.
+unsafe fn turn<B>(last: Rec<B>, into: &mut Queue<B>) -> usize {
+    let (mut next, mut list, mut count) = (Some(last), List::new(), 0);
+    while let Some(record) = next {
+        // SAFETY: held by the caller.
+        unsafe {
+            next = access::own(record).next;
+            list.push_front(record);
         }
     }
+    while let Some(record) = list.pop() {
+        // SAFETY: taken off the list.
+        unsafe { into.push(record) };
+        count += 1;
+    }
+    count
 }

@@ -13,7 +13,7 @@ use crate::{
     port::MessageId,
     queue::Queue,
     record::{Flags, Record},
-    sync::{AtomicUsize, Mutex, Ordering, left_out, order},
+    sync::{AtomicUsize, Mutex, Ordering, left_out, order, pause},
 };
 
 type Rec<B> = NonNull<Record<B>>;
@@ -22,6 +22,12 @@ type Rec<B> = NonNull<Record<B>>;
 const BUSY: usize = 1;
 /// There may be entries: leaving is not just a step out.
 const QUEUED: usize = 2;
+/// A thread has closed its gate and left it: coming in is not just a step in.
+const CLOSED: usize = 4;
+
+/// How often a sender that waits looks whether the one inside has left. The models are of those
+/// that wait in line.
+const LOOKS: usize = if cfg!(loom) { 0 } else { 100 };
 
 /// What a gate has seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -118,10 +124,29 @@ impl<B> Gate<B> {
         if self.state.compare_exchange(0, BUSY, inside, Ordering::Relaxed).is_err() {
             return false;
         }
-        // No locked step: only the one inside writes.
+        self.count_inline();
+        true
+    }
+
+    /// No locked step: only the one inside writes.
+    #[inline]
+    fn count_inline(&self) {
         let inline = self.inline.load(Ordering::Relaxed);
         self.inline.store(inline + 1, Ordering::Relaxed);
-        true
+    }
+
+    /// Steps in, where the one inside leaves soon and nothing waits: to look a few times costs
+    /// less than to wait in line.
+    #[cold]
+    pub(crate) fn enter_soon(&self) -> bool {
+        for _ in 0..LOOKS {
+            match self.state.load(Ordering::Relaxed) {
+                0 if self.try_enter() => return true,
+                0 | BUSY => pause(),
+                _ => break,
+            }
+        }
+        false
     }
 
     /// Steps out where nothing waits.
@@ -135,7 +160,12 @@ impl<B> Gate<B> {
     /// caller is now.
     fn mark(&self) -> bool {
         let mark = if left_out("gate-mark") { BUSY } else { BUSY | QUEUED };
-        self.state.fetch_or(mark, order("gate-enter", Ordering::Acquire)) & BUSY == 0
+        let before = self.state.fetch_or(mark, order("gate-enter", Ordering::Acquire));
+        let inside = before & BUSY == 0;
+        if inside {
+            self.count_inline();
+        }
+        inside
     }
 
     /// Lets a message in, or queues it. Completions (`Resume::Up`), and messages that a driver
@@ -153,7 +183,7 @@ impl<B> Gate<B> {
         // SAFETY: as above.
         let flags = unsafe { record.as_ref() }.flags;
         // SAFETY: as above.
-        let receipt = unsafe { crate::ending::receipt(record) };
+        let receipt = begins.then(|| unsafe { crate::ending::receipt(record) }).flatten();
         let mut waiting = self.waiting.lock();
         if begins && !waiting.open {
             return Entered::Closed;
@@ -235,7 +265,7 @@ impl<B> Gate<B> {
             Some(record) => Next::Message(record),
             None => {
                 let outside = order("gate-left", Ordering::Release);
-                self.state.store(0, outside);
+                self.state.store(if waiting.open { 0 } else { CLOSED }, outside);
                 Next::Left
             }
         }
@@ -251,8 +281,11 @@ impl<B> Gate<B> {
             return Some(Next::Abort(abort));
         }
         let next = waiting.entries.pop();
-        if next.is_none() && waiting.open {
-            waiting.bell = Some(bell());
+        if next.is_none() {
+            self.state.store(BUSY, Ordering::Relaxed);
+            if waiting.open {
+                waiting.bell = Some(bell());
+            }
         }
         next.map(Next::Message)
     }

@@ -10,7 +10,7 @@ use crate::{
     engine::{self, Step},
     gate::{Entered, Gate, Next},
     late::{Keeper, Late, Resume, Through},
-    port::{MessageId, Port},
+    port::{Catch, MessageId, Port},
     queue::List,
     record::Record,
     request::{Ended, Outcome, Request},
@@ -21,7 +21,7 @@ use crate::{
 type Rec<B> = NonNull<Record<B>>;
 
 /// Entries that the one inside works off before a sender that waits takes over.
-const DRAIN_LIMIT: usize = 32;
+const DRAIN_LIMIT: usize = if cfg!(loom) { 1 } else { 32 };
 
 pub(crate) struct Guard<B: 'static> {
     pub(crate) gate: Option<Gate<B>>,
@@ -43,16 +43,22 @@ impl<B> Guard<B> {
         self.containment.as_ref().is_some_and(Containment::is_failing)
     }
 
-    /// Begins a message in its sender's context, the gate held.
+    /// Begins a message in its sender's context, the gate held. `catch` is the containment's.
     #[inline]
-    pub(crate) fn begin<'s, P>(&'s self, request: Request<'s, B>, port: &'s P) -> Outcome<'s, B>
+    pub(crate) fn begin<'s, C, P>(
+        &'s self,
+        catch: Option<&C>,
+        request: Request<'s, B>,
+        port: &'s P,
+    ) -> Outcome<'s, B>
     where
+        C: Catch,
         P: Port<B> + ?Sized,
     {
         let (record, waiting) = request.parts();
-        let outcome = match &self.containment {
+        let outcome = match catch.and(self.containment.as_ref()).zip(catch) {
+            Some((containment, catch)) => containment.begin(catch, request, port),
             None => port.begin(request),
-            Some(containment) => containment.begin(request, port),
         };
         if let Ended::Kept(_) = outcome.ended {
             // SAFETY: kept and not handed over, so the record is this chain's.
@@ -66,6 +72,7 @@ impl<B> Guard<B> {
     ///
     /// # Safety
     /// The caller holds the record, which was kept and is not handed over.
+    #[cold]
     pub(crate) unsafe fn seal(&self, record: Rec<B>, waiting: u8) {
         let this = NonNull::from(self);
         // SAFETY: held by the caller; `keep` has written `keeping`, and the frames are written.
@@ -255,7 +262,7 @@ impl<B> Guard<B> {
     /// there is one.
     unsafe fn abort_inside(&self, record: Rec<B>) {
         // SAFETY: settled, and not written any more.
-        let Some(keeper) = (unsafe { *access::rest(record).abort_at.get() }) else { return };
+        let Some(keeper) = (unsafe { *access::rest(record).abort_at.read() }) else { return };
         // SAFETY: a keeper lives until delivery, which waits for the pin.
         let port = unsafe { &*keeper.port };
         let id = MessageId(record.as_ptr() as usize);

@@ -2,7 +2,7 @@
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::{
-    cell::{Cell as Plain, RefCell, RefMut},
+    cell::{Cell as Plain, RefCell, UnsafeCell},
     ptr::NonNull,
 };
 
@@ -13,7 +13,7 @@ use crate::{
     late::Reply,
     pending::Ticket,
     port::Port,
-    queue::{List, Queue},
+    queue::Queue,
     record::Record,
     reply::ReplyPort,
     send::{Droppable, Message},
@@ -45,10 +45,18 @@ impl<B> Shared<B> {
         // SAFETY: the count keeps it alive until the message is in.
         if unsafe { this.as_ref().funnel.put(record, usize::MAX) }.is_err() {
             // SAFETY: closed, so still held here, with its count.
-            unsafe {
-                drop(Message::from_record(record));
-                Shared::count_down(this, 1);
-            }
+            unsafe { Shared::free(this, record) }
+        }
+    }
+
+    /// # Safety
+    /// As [`reply`](Shared::reply).
+    #[cold]
+    unsafe fn free(this: NonNull<Shared<B>>, record: Rec<B>) {
+        // SAFETY: as the caller's.
+        unsafe {
+            drop(Message::from_record(record));
+            Shared::count_down(this, 1);
         }
     }
 
@@ -89,8 +97,8 @@ impl<B> Shared<B> {
 /// ```
 pub struct Inbox<B: Send + 'static> {
     shared: NonNull<Shared<B>>,
-    /// Back, and not got yet.
-    back: RefCell<Queue<B>>,
+    /// Back, and not got yet. Borrowed for a step at a time, none of which leads back here.
+    back: UnsafeCell<Queue<B>>,
     limit: usize,
     /// Sent, and not got back yet.
     outstanding: Plain<usize>,
@@ -112,7 +120,7 @@ impl<B: Send + 'static> Inbox<B> {
         };
         Inbox {
             shared: NonNull::from(Box::leak(Box::new(shared))),
-            back: RefCell::new(Queue::new()),
+            back: UnsafeCell::new(Queue::new()),
             limit,
             outstanding: Plain::new(0),
             spare: Plain::new(BATCH),
@@ -167,11 +175,12 @@ impl<B: Send + 'static> Inbox<B> {
             return Err(message);
         }
         self.outstanding.set(self.outstanding.get() + 1);
-        self.spend();
         let started = message.start(Reply::Inbox(self.shared), None);
+        let spends = Spends(self);
         // SAFETY: just started; the port lives as long as the inbox where the message does not
         // hold it.
         if let Begun::Back(record) = unsafe { started.begin(port, hold.then_some(port)) } {
+            core::mem::forget(spends);
             // SAFETY: back, and so held here.
             unsafe { self.put_back(record) };
         }
@@ -185,7 +194,7 @@ impl<B: Send + 'static> Inbox<B> {
         Arc::new(Slot(self.shared))
     }
 
-    /// Takes a count out for a message.
+    /// A count goes with a message.
     #[inline]
     fn spend(&self) {
         if self.spare.get() == 0 {
@@ -203,42 +212,42 @@ impl<B: Send + 'static> Inbox<B> {
         unsafe {
             (*record.as_ptr()).switch_layer(0);
             access::state(record).back_at_once();
-            self.back.borrow_mut().push(record);
+            (*self.back.get()).push(record);
         }
     }
 
     /// The next message that is back, those with priority first.
     #[inline]
     pub fn get(&self) -> Option<Message<B>> {
-        let record = self.fetch().pop()?;
+        self.fetch();
+        // SAFETY: the inbox is one thread's, and nothing here comes back to it.
+        let record = unsafe { &mut *self.back.get() }.pop()?;
         Some(self.got(record))
     }
 
     fn get_one(&self, ticket: &Ticket<B>) -> Option<Message<B>> {
-        let record = self.fetch().remove(ticket.id(), |_| true)?;
+        self.fetch();
+        // SAFETY: as in `get`.
+        let record = unsafe { &mut *self.back.get() }.remove(ticket.id(), |_| true)?;
         Some(self.got(record))
     }
 
-    /// What is back, with what has come in since.
+    /// Takes over what has come in since, with the counts that it brings.
     #[inline]
-    fn fetch(&self) -> RefMut<'_, Queue<B>> {
-        let mut back = self.back.borrow_mut();
-        let mut list = List::new();
-        if self.shared().funnel.take(&mut list) > 0 {
-            while let Some(record) = list.pop() {
-                // SAFETY: taken off the list, so held.
-                unsafe { back.push(record) };
-            }
+    fn fetch(&self) {
+        if self.shared().funnel.is_empty() {
+            return;
         }
-        back
+        // SAFETY: as in `get`.
+        let came = self.shared().funnel.take(unsafe { &mut *self.back.get() });
+        self.spare.set(self.spare.get() + came);
     }
 
     #[inline]
     fn got(&self, record: Rec<B>) -> Message<B> {
-        self.spare.set(self.spare.get() + 1);
         // SAFETY: back, and taken off the queue.
-        let mut message = unsafe { Message::from_record(record) };
-        if message.leaves_inbox() {
+        let message = unsafe { Message::from_record(record) };
+        if message.is_of_inbox() {
             self.outstanding.set(self.outstanding.get() - 1);
         }
         message
@@ -291,19 +300,27 @@ impl<B: Send + 'static> Inbox<B> {
     }
 }
 
+/// The count that goes with a message once its target has it, or has unwound over it.
+struct Spends<'i, B: Send + 'static>(&'i Inbox<B>);
+
+impl<B: Send + 'static> Drop for Spends<'_, B> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.spend();
+    }
+}
+
 impl<B: Send + 'static> Drop for Inbox<B> {
     fn drop(&mut self) {
-        let mut list = List::new();
-        if left_out("inbox-close") {
-            self.shared().funnel.take(&mut list);
-        } else {
-            self.shared().funnel.close(&mut list);
-        }
-        while let Some(record) = self.back.get_mut().pop().or_else(|| list.pop()) {
+        let mut back = core::mem::replace(self.back.get_mut(), Queue::new());
+        let funnel = &self.shared().funnel;
+        let came =
+            if left_out("inbox-close") { funnel.take(&mut back) } else { funnel.close(&mut back) };
+        while let Some(record) = back.pop() {
             drop(self.got(record));
         }
         // SAFETY: the inbox's own count, and those that no message carries.
-        unsafe { Shared::count_down(self.shared, self.spare.get() + 1) }
+        unsafe { Shared::count_down(self.shared, self.spare.get() + came + 1) }
     }
 }
 

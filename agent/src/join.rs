@@ -20,7 +20,7 @@ use crate::{
     request::{Ended, Outcome, Request},
     send::{Heap, Message},
     status::{Errno, Status},
-    sync::{AtomicBool, AtomicUsize, Mutex, Ordering, left_out, order},
+    sync::{AtomicBool, AtomicUsize, Counted, Mutex, Ordering, left_out, order},
 };
 
 type Rec<B> = NonNull<Record<B>>;
@@ -221,11 +221,12 @@ impl<B: Send + 'static> Place<B> {
         if self.at_home.is_some() {
             return None;
         }
-        let heap = self.record.as_ptr().cast::<Heap<B>>().cast_const();
+        // SAFETY: the record of a message.
+        let heap = unsafe { Heap::of(self.record) };
         // SAFETY: away, so the count that its sending gave up is there still; one more here.
         let heap = unsafe {
-            Arc::increment_strong_count(heap);
-            Arc::from_raw(heap)
+            Counted::increment_strong_count(heap);
+            Counted::from_raw(heap)
         };
         let send = heap.state().sends();
         Some(Ticket::new(heap, send))
@@ -245,7 +246,7 @@ impl<B: Send + 'static> Port<B> for Join<B> {
             // SAFETY: kept and not handed over: this join's. What the parent's chain of calls
             // still holds, the child's does; its ports live until the parent is delivered.
             unsafe {
-                (*record.as_ptr()).chain().inherit(held, &gates);
+                (*record.as_ptr()).inherit(held, &gates);
                 engine::hand_over_first(record);
             }
         }

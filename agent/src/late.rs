@@ -95,26 +95,28 @@ impl<B> Keeper<B> {
 }
 
 /// The part of a record that only a kept message needs.
+#[repr(C)] // what every kept message needs first
 pub(crate) struct Late<B: 'static> {
+    pub(crate) rest: MaybeUninit<Rest<B>>,
     /// Who asked to keep the message; written before anything else here.
     pub(crate) keeping: MaybeUninit<Keeper<B>>,
     /// The first `Record::frames` are written; the one nearest to the keeper comes first.
     pub(crate) frames: [MaybeUninit<Frame<B>>; MAX_DEPTH],
-    pub(crate) rest: MaybeUninit<Rest<B>>,
 }
 
 impl<B> Late<B> {
     #[inline]
     pub(crate) const fn uninit() -> Late<B> {
         Late {
+            rest: MaybeUninit::uninit(),
             keeping: MaybeUninit::uninit(),
             frames: [const { MaybeUninit::uninit() }; MAX_DEPTH],
-            rest: MaybeUninit::uninit(),
         }
     }
 }
 
 /// Where sender, holder and aborter meet.
+#[repr(C)] // what sender and holder write first
 pub(crate) struct Rest<B: 'static> {
     pub(crate) state: State,
     /// The holder's own: link, how it goes on, how it ended.
@@ -133,6 +135,7 @@ pub(crate) struct Rest<B: 'static> {
 }
 
 /// What only the current holder of the message touches.
+#[repr(C)]
 pub(crate) struct Own<B: 'static> {
     pub(crate) next: Option<NonNull<Record<B>>>,
     pub(crate) resume: Resume,
@@ -165,8 +168,8 @@ impl<B> Own<B> {
     /// The message is its sender's again.
     #[inline]
     pub(crate) fn release(&mut self) {
-        self.hold = None;
-        if !self.holds.is_empty() {
+        if self.hold.is_some() {
+            self.hold = None;
             self.holds.clear();
         }
     }

@@ -21,7 +21,7 @@
 //! Unsafe code sits in `shared` (memory that another party can change), `data` (slots), `record`,
 //! `chain`, `late`, `access` (what a message is made of), `request`, `kept`, `contain`, `engine`,
 //! `ending`, `flight`, `queue`, `funnel`, `gate`, `guard`, `serialized`, `mailbox`, `spin_port`,
-//! `inbox`, `pending`, `fan`, `join` (who holds a message when), `call` and `send` (where it lives) and `scheme`
+//! `inbox`, `pending`, `direct`, `fan`, `join` (who holds a message when), `call` and `send` (where it lives) and `scheme`
 //! (what the kernel may lend). `state` and `sync` hold what they synchronise by.
 #![no_std]
 // Without allocation there are calls only, and much that only other messages need.
@@ -38,6 +38,8 @@ mod chain;
 mod contain;
 mod count;
 mod data;
+#[cfg(feature = "alloc")]
+mod direct;
 mod ending;
 mod engine;
 mod exchange;
@@ -84,12 +86,15 @@ mod wait;
 mod wire;
 
 pub use call::{Call, Origin};
+pub use contain::Uncontained;
 #[cfg(feature = "alloc")]
 pub use count::Meter;
 pub use count::{Counts, LayerId, Row};
 #[cfg(feature = "alloc")]
 pub use data::Bytes;
 pub use data::{Access, Data, Lent};
+#[cfg(feature = "alloc")]
+pub use direct::Direct;
 pub use exchange::{Exchange, Part};
 #[cfg(feature = "alloc")]
 pub use fan::{Child, Fan, Merge, sum};

@@ -1,7 +1,7 @@
 //! Ports whose owners take messages off themselves.
 
 use alloc::sync::Arc;
-use core::{cell::Cell as Plain, cell::RefCell, marker::PhantomData};
+use core::{cell::UnsafeCell, ptr::NonNull};
 
 use crate::{
     ending, engine,
@@ -9,7 +9,6 @@ use crate::{
     kept::Kept,
     late::Through,
     port::{MessageId, Port},
-    queue::List,
     queue::Queue,
     record::{Flags, Record},
     request::{Outcome, Request},
@@ -17,7 +16,6 @@ use crate::{
     sync::{AtomicUsize, Ordering},
     wait::{Deadline, Moment, Wait},
 };
-use core::ptr::NonNull;
 
 /// A thread's port: many put messages in, and the one owner, who has the [`Receiver`], takes
 /// them out.
@@ -26,23 +24,29 @@ use core::ptr::NonNull;
 /// waits); `ENODEV` once the receiver is gone.
 pub struct Mailbox<B: 'static> {
     funnel: Funnel<B>,
-    /// Taken out of the funnel, and not got yet: written by the owner.
+    owned: Owned,
+}
+
+/// What the owner writes; on a cache line of its own.
+#[repr(align(128))]
+struct Owned {
+    /// Taken out of the funnel, and not got yet, to within `step`.
     ahead: AtomicUsize,
     limit: usize,
+    /// How seldom that is written, a power of two: each time makes senders fetch it.
+    step: usize,
 }
 
 impl<B: Send + 'static> Mailbox<B> {
     /// A mailbox for up to `limit` messages of senders that do not wait, 65,535 at most, and
-    /// its receive right.
+    /// its receive right. Of a limit above 32, the last part in 16 may be refused already.
     pub fn new(limit: usize) -> (Arc<Mailbox<B>>, Receiver<B>) {
         let limit = limit.min(MOST);
-        let mailbox =
-            Arc::new(Mailbox { funnel: Funnel::new(), ahead: AtomicUsize::new(0), limit });
-        let receiver = Receiver {
-            mailbox: Arc::clone(&mailbox),
-            got: RefCell::new(Queue::new()),
-            owner: PhantomData,
-        };
+        let step = (limit / 32).next_power_of_two();
+        let owned = Owned { ahead: AtomicUsize::new(0), limit, step };
+        let mailbox = Arc::new(Mailbox { funnel: Funnel::new(), owned });
+        let receiver =
+            Receiver { mailbox: Arc::clone(&mailbox), got: UnsafeCell::new(Queue::new()) };
         (mailbox, receiver)
     }
 }
@@ -55,23 +59,51 @@ impl<B: Send + 'static> Port<B> for Mailbox<B> {
 
     #[inline]
     fn take(&self, kept: Kept<B>) {
-        if !kept.is_with(self) {
-            return kept.done(Errno::EINVAL);
-        }
         let record = kept.into_record();
-        // SAFETY: held; given away where the answer is `Ok`.
+        // SAFETY: held.
+        let flags = unsafe { record.as_ref() }.flags;
+        let Owned { ahead, limit, .. } = &self.owned;
+        let room = || limit.saturating_sub(ahead.load(Ordering::Relaxed));
+        let room = if flags.contains(Flags::SENT) { room() } else { usize::MAX };
+        // SAFETY: held; given away where the answer is `Ok`. Nobody need keep the mailbox alive
+        // for a message: its receiver does.
         unsafe {
-            let receipt = ending::receipt(record);
-            let sent = record.as_ref().flags.contains(Flags::SENT);
-            let ahead = self.ahead.load(Ordering::Relaxed);
-            let room = if sent { self.limit.saturating_sub(ahead) } else { usize::MAX };
-            match self.funnel.put(record, room) {
-                Ok(()) => receipt.into_iter().for_each(|receipt| receipt.wake()),
-                Err(Refused::Full) => engine::complete(record, Errno::EAGAIN.into()),
-                Err(Refused::Closed) => engine::complete(record, Errno::ENODEV.into()),
+            if flags.contains(Flags::RECEIPT) {
+                return self.take_noted(record, room);
+            }
+            if let Err(refused) = self.funnel.put(record, room) {
+                refuse(record, refused);
             }
         }
     }
+}
+
+impl<B: Send + 'static> Mailbox<B> {
+    /// # Safety
+    /// The caller holds the record and gives it away.
+    #[cold]
+    unsafe fn take_noted(&self, record: NonNull<Record<B>>, room: usize) {
+        // SAFETY: held; given away where the answer is `Ok`.
+        unsafe {
+            let receipt = ending::receipt(record);
+            match self.funnel.put(record, room) {
+                Ok(()) => receipt.into_iter().for_each(|receipt| receipt.wake()),
+                Err(refused) => refuse(record, refused),
+            }
+        }
+    }
+}
+
+/// # Safety
+/// The caller holds the record and gives it away.
+#[cold]
+unsafe fn refuse<B>(record: NonNull<Record<B>>, refused: Refused) {
+    let errno = match refused {
+        Refused::Full => Errno::EAGAIN,
+        Refused::Closed => Errno::ENODEV,
+    };
+    // SAFETY: as the caller's.
+    unsafe { engine::complete(record, errno.into()) }
 }
 
 /// The receive right of a [`Mailbox`]: one thread's at a time. Dropping it closes the mailbox,
@@ -85,9 +117,12 @@ impl<B: Send + 'static> Port<B> for Mailbox<B> {
 /// ```
 pub struct Receiver<B: Send + 'static> {
     mailbox: Arc<Mailbox<B>>,
-    got: RefCell<Queue<B>>,
-    owner: PhantomData<Plain<()>>,
+    /// Borrowed for a step at a time, none of which leads back here. Not for several threads.
+    got: UnsafeCell<Queue<B>>,
 }
+
+// SAFETY: what is queued is held by the queue, and may change threads as `Kept` may.
+unsafe impl<B: Send> Send for Receiver<B> {}
 
 impl<B: Send + 'static> Receiver<B> {
     /// The next message, those with priority first; `None` where none waits. One that its
@@ -107,22 +142,23 @@ impl<B: Send + 'static> Receiver<B> {
 
     #[inline]
     fn next(&self) -> Option<NonNull<Record<B>>> {
-        let mut got = self.got.borrow_mut();
-        self.fetch(&mut got);
+        // SAFETY: the receiver is one thread's, and nothing here comes back to it.
+        let got = unsafe { &mut *self.got.get() };
+        // There may be something with priority.
+        let came = self.mailbox.funnel.take(got);
         let record = got.pop();
-        self.mailbox.ahead.store(got.len(), Ordering::Relaxed);
+        self.note(got.len(), came);
         record
     }
 
-    /// Takes over what has been put in: there may be something with priority.
+    /// Notes how many messages are ahead of the funnel's.
     #[inline]
-    fn fetch(&self, got: &mut Queue<B>) {
-        let mut list = List::new();
-        if self.mailbox.funnel.take(&mut list) > 0 {
-            while let Some(record) = list.pop() {
-                // SAFETY: taken off the list, so held.
-                unsafe { got.push(record) };
-            }
+    fn note(&self, ahead: usize, came: usize) {
+        let owned = &self.mailbox.owned;
+        if came > 1
+            || (ahead & (owned.step - 1) == 0 && ahead != owned.ahead.load(Ordering::Relaxed))
+        {
+            owned.ahead.store(ahead, Ordering::Relaxed);
         }
     }
 
@@ -161,15 +197,15 @@ impl<B: Send + 'static> Receiver<B> {
     /// Takes a message that may be dropped out of the queue, as if it had never been sent.
     /// `ENOENT` where it does not wait here.
     pub fn drop_message(&self, id: MessageId) -> Result<(), Errno> {
-        let mut got = self.got.borrow_mut();
-        self.fetch(&mut got);
+        // SAFETY: as in `next`.
+        let got = unsafe { &mut *self.got.get() };
+        let came = self.mailbox.funnel.take(got);
         let droppable = |record: NonNull<Record<B>>| {
             // SAFETY: held by the queue.
             unsafe { record.as_ref() }.flags.contains(Flags::DROPPABLE)
         };
         let record = got.remove(id, droppable);
-        self.mailbox.ahead.store(got.len(), Ordering::Relaxed);
-        drop(got);
+        self.note(got.len(), came.max(2));
         // SAFETY: taken off the queue, so held.
         unsafe { ending::never_sent(record.ok_or(Errno::ENOENT)?) };
         Ok(())
@@ -177,7 +213,8 @@ impl<B: Send + 'static> Receiver<B> {
 
     /// How many messages wait.
     pub fn len(&self) -> usize {
-        self.got.borrow().len() + self.mailbox.funnel.len()
+        // SAFETY: as in `next`.
+        unsafe { &*self.got.get() }.len() + self.mailbox.funnel.len()
     }
 
     /// True where none waits.
@@ -188,11 +225,10 @@ impl<B: Send + 'static> Receiver<B> {
 
 impl<B: Send + 'static> Drop for Receiver<B> {
     fn drop(&mut self) {
-        let mut list = List::new();
-        self.mailbox.funnel.close(&mut list);
-        let next = |got: &mut Queue<B>, list: &mut List<B>| got.pop().or_else(|| list.pop());
-        while let Some(record) = next(self.got.get_mut(), &mut list) {
-            // SAFETY: taken off a queue, so held.
+        let mut got = core::mem::replace(self.got.get_mut(), Queue::new());
+        self.mailbox.funnel.close(&mut got);
+        while let Some(record) = got.pop() {
+            // SAFETY: taken off the queue, so held.
             unsafe { engine::complete(record, Errno::ENODEV.into()) }
         }
     }

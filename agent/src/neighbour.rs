@@ -6,6 +6,7 @@ use alloc::sync::Arc;
 use crate::{
     call::{Call, Origin},
     count::{Counts, LayerId},
+    direct::Direct,
     exchange::sealed::Holder,
     port::Port,
     record::Record,
@@ -16,25 +17,25 @@ use crate::{
 
 /// An edge to a neighbour.
 pub struct Neighbour<B: 'static> {
-    port: Arc<dyn Port<B>>,
+    port: Direct<dyn Port<B>>,
     layer: LayerId,
 }
 
 impl<B: 'static> Clone for Neighbour<B> {
     fn clone(&self) -> Self {
-        Neighbour { port: Arc::clone(&self.port), layer: self.layer }
+        Neighbour { port: self.port.clone(), layer: self.layer }
     }
 }
 
 impl<B: 'static> Neighbour<B> {
     /// An edge to `port`, whose row in a meter is `layer`.
     pub fn new(port: Arc<dyn Port<B>>, layer: LayerId) -> Neighbour<B> {
-        Neighbour { port, layer }
+        Neighbour { port: port.into(), layer }
     }
 
     /// The port itself.
     pub fn port(&self) -> &Arc<dyn Port<B>> {
-        &self.port
+        self.port.owner()
     }
 
     /// The row of the layer that this edge leads to.

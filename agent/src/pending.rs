@@ -1,6 +1,5 @@
 //! Handles on a message that is away: to abort it, to wait for it as a future.
 
-use alloc::sync::Arc;
 use core::{
     future::Future,
     pin::Pin,
@@ -10,17 +9,17 @@ use core::{
 use crate::{
     port::MessageId,
     send::{Heap, Message},
-    sync::pause,
+    sync::{Counted, pause},
 };
 
 /// Asks for the abort of one send of a message.
 pub struct Ticket<B: 'static> {
-    heap: Arc<Heap<B>>,
+    heap: Counted<Heap<B>>,
     send: u32,
 }
 
 impl<B: Send + 'static> Ticket<B> {
-    pub(crate) fn new(heap: Arc<Heap<B>>, send: u32) -> Ticket<B> {
+    pub(crate) fn new(heap: Counted<Heap<B>>, send: u32) -> Ticket<B> {
         Ticket { heap, send }
     }
 

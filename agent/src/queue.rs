@@ -123,7 +123,8 @@ impl<B> Queue<B> {
     /// The next one, held by the caller from here on.
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<Rec<B>> {
-        let record = self.urgent.pop().or_else(|| self.others.pop())?;
+        let lane = if self.urgent.first.is_some() { &mut self.urgent } else { &mut self.others };
+        let record = lane.pop()?;
         self.len -= 1;
         Some(record)
     }

@@ -95,6 +95,20 @@ impl<B> Record<B> {
         Chain::new(&mut self.held, &mut self.gates)
     }
 
+    /// Holds what the message that causes this one holds. What is not used is not copied.
+    #[inline]
+    pub(crate) fn inherit(&mut self, held: u8, gates: &Gates) {
+        self.held = held;
+        if held > 0 {
+            self.copy_gates(gates);
+        }
+    }
+
+    #[cold]
+    fn copy_gates(&mut self, gates: &Gates) {
+        self.gates.copy(self.held, gates);
+    }
+
     /// True where the message's chain of calls holds this serializer.
     #[inline]
     pub(crate) fn holds<T>(&self, gate: *const T) -> bool {
@@ -137,6 +151,12 @@ impl<B> Record<B> {
         let mut counts = self.extra.counts();
         counts.messages = counts.messages.wrapping_add(1);
         counts
+    }
+
+    /// Adds the counts so far to others.
+    #[inline]
+    pub(crate) fn add_counts_to(&self, counts: &mut Counts) {
+        self.extra.add_to(counts);
     }
 
     /// Counts from the message itself on.

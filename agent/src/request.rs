@@ -3,7 +3,6 @@
 use core::{marker::PhantomData, ptr::NonNull};
 
 use crate::{
-    count::LayerId,
     exchange::sealed,
     late::{Frame, Keeper, MAX_DEPTH, Through},
     port::{Port, Saved},
@@ -108,7 +107,6 @@ pub(crate) struct Before {
     pub(crate) frames: u8,
     pub(crate) depth: u8,
     pub(crate) chain: u8,
-    pub(crate) layer: LayerId,
 }
 
 /// A request that a port was entered with, for where the port unwound.
@@ -118,6 +116,15 @@ pub(crate) struct Again<'s, B: 'static> {
 }
 
 impl<'s, B> Again<'s, B> {
+    /// The request.
+    ///
+    /// # Safety
+    /// There is no other of the same message.
+    #[inline]
+    pub(crate) unsafe fn request(&self) -> Request<'s, B> {
+        Request { record: self.record, brand: self.brand }
+    }
+
     /// The message ends with `EIO`, as it was before.
     ///
     /// # Safety

@@ -35,6 +35,26 @@ pub const MAX_DATA: usize = 8 << 20;
 const PAGE: usize = 4096;
 
 /// An agent for one handle on a port of another process.
+///
+/// It takes only bodies that say how they cross:
+///
+/// ```compile_fail,E0277
+/// # use agent::*;
+/// # use std::sync::Arc;
+/// struct Local(std::rc::Rc<u32>);
+/// fn lower(agent: SchemeAgent<Local>) -> Arc<dyn Port<Local>> {
+///     Arc::new(agent)
+/// }
+/// ```
+///
+/// and so there is no way to send others there:
+///
+/// ```compile_fail,E0277
+/// # use agent::*;
+/// fn ask(agent: &SchemeAgent<u32>) {
+///     Call::new(1, Data::NONE).run(agent, &Spin);
+/// }
+/// ```
 pub struct SchemeAgent<B> {
     handle: Fd,
     ids: AtomicU32,

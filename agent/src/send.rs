@@ -3,7 +3,7 @@
 //! One allocation holds record, late part and what the message owns; it can be used again.
 
 use alloc::{sync::Arc, vec::Vec};
-use core::{cell::UnsafeCell, marker::PhantomData, ptr::NonNull, task::Waker};
+use core::{cell::UnsafeCell, marker::PhantomData, mem::offset_of, ptr::NonNull, task::Waker};
 
 use crate::{
     access,
@@ -19,16 +19,21 @@ use crate::{
     reply::ReplyPort,
     state::State,
     status::Status,
+    sync::Counted,
 };
 
-/// Record, late part and belongings in one allocation. The record comes first, so that a
-/// pointer to it is a pointer to the whole.
-#[repr(C)]
+/// Record, late part and belongings in one allocation. What every message needs of the late part
+/// comes first and is a cache line, the record's head another.
+#[repr(C, align(64))]
 pub(crate) struct Heap<B: 'static> {
-    record: UnsafeCell<Record<B>>,
     late: UnsafeCell<Late<B>>,
+    record: Line<UnsafeCell<Record<B>>>,
     pub(crate) owned: UnsafeCell<Owned>,
 }
+
+/// Begins at a cache line.
+#[repr(C, align(64))]
+pub(crate) struct Line<T>(T);
 
 #[derive(Default)]
 pub(crate) struct Owned {
@@ -50,8 +55,29 @@ impl<B: 'static> Heap<B> {
         unsafe { ending::abort(self.raw(), self.late.get(), send) }
     }
 
+    /// The record of an allocation, with which it can be found again.
+    #[inline]
+    pub(crate) fn record_of(heap: *const Heap<B>) -> NonNull<Record<B>> {
+        // SAFETY: inside the allocation, and so not null.
+        unsafe {
+            let record = heap.byte_add(offset_of!(Heap<B>, record)).cast_mut();
+            NonNull::new_unchecked(record.cast())
+        }
+    }
+
+    /// The allocation of a record.
+    ///
+    /// # Safety
+    /// The record is one of `send`'s.
+    #[inline]
+    pub(crate) unsafe fn of(record: NonNull<Record<B>>) -> *const Heap<B> {
+        // SAFETY: as the caller's: the pointer came from one to the whole.
+        unsafe { record.as_ptr().byte_sub(offset_of!(Heap<B>, record)) }.cast_const().cast()
+    }
+
+    #[inline]
     pub(crate) fn raw(&self) -> NonNull<Record<B>> {
-        NonNull::from(self).cast()
+        Heap::record_of(self)
     }
 
     #[inline]
@@ -86,17 +112,21 @@ impl<B: 'static> Heap<B> {
 /// share(agent::Message::new(std::cell::Cell::new(1)));
 /// ```
 pub struct Message<B: 'static> {
-    heap: Arc<Heap<B>>,
+    heap: Counted<Heap<B>>,
     /// `&Message` gives `&B`: shared among threads only where a `B` may be.
     body: PhantomData<B>,
 }
 
 impl<B: 'static> Message<B> {
     /// The value of a message that is not in flight.
-    pub(crate) fn back(heap: Arc<Heap<B>>) -> Message<B> {
+    pub(crate) fn back(heap: Counted<Heap<B>>) -> Message<B> {
         // SAFETY: not in flight any more, so the value made here is the holder. What kept the
-        // ports alive is let go of only now: they may be what replied.
-        unsafe { access::own(heap.raw()) }.release();
+        // ports alive is let go of only now: they may be what replied. Somebody may wait for the
+        // message the next time, so it may not be dropped then.
+        unsafe {
+            access::own(heap.raw()).release();
+            (*heap.record.0.get()).flags.remove(Flags::DROPPABLE.union(Flags::TICKET));
+        }
         Message { heap, body: PhantomData }
     }
 
@@ -108,41 +138,39 @@ impl<B: 'static> Message<B> {
     #[inline]
     pub(crate) unsafe fn from_record(record: NonNull<Record<B>>) -> Message<B> {
         // SAFETY: sending gave up this very count.
-        Message::back(unsafe { Arc::from_raw(record.as_ptr().cast::<Heap<B>>().cast_const()) })
+        Message::back(unsafe { Counted::from_raw(Heap::of(record)) })
     }
 }
 
 impl<B: 'static> Message<B> {
-    /// True where the message was sent from an inbox; it is no longer after this.
+    /// True where the message was last sent from an inbox.
     #[inline]
-    pub(crate) fn leaves_inbox(&mut self) -> bool {
+    pub(crate) fn is_of_inbox(&self) -> bool {
         // SAFETY: not in flight, so this value is the holder.
-        let reply = &mut unsafe { access::own(self.heap.raw()) }.reply;
-        matches!(core::mem::replace(reply, Reply::Nobody(PhantomData)), Reply::Inbox(_))
+        matches!(unsafe { &access::own(self.heap.raw()).reply }, Reply::Inbox(_))
     }
 
     /// The message as a record that [`from_record`](Message::from_record) makes one of again.
     pub(crate) fn into_record(self) -> NonNull<Record<B>> {
-        // SAFETY: an `Arc`'s pointer is not null.
-        unsafe { NonNull::new_unchecked(Arc::into_raw(self.heap).cast_mut()) }.cast()
+        Heap::record_of(Counted::into_raw(self.heap))
     }
 }
 
 impl<B: Send + 'static> Message<B> {
     /// A message that asks `body`.
     pub fn new(body: B) -> Message<B> {
-        let heap = Arc::new(Heap {
-            record: UnsafeCell::new(Record::new(
+        let heap = Counted::new(Heap {
+            late: UnsafeCell::new(Late::uninit()),
+            record: Line(UnsafeCell::new(Record::new(
                 body,
                 Slot::new(Data::NONE),
                 core::ptr::null_mut(),
-            )),
-            late: UnsafeCell::new(Late::uninit()),
+            ))),
             owned: UnsafeCell::new(Owned::default()),
         });
         let late = heap.late.get();
         // SAFETY: nobody else has the allocation yet.
-        let (record, rest) = unsafe { (&mut *heap.record.get(), &mut (*late).rest) };
+        let (record, rest) = unsafe { (&mut *heap.record.0.get(), &mut (*late).rest) };
         rest.write(Rest::new(Reply::Nobody(PhantomData)));
         record.late = late;
         record.flags = Flags::SENT;
@@ -151,12 +179,12 @@ impl<B: Send + 'static> Message<B> {
 
     fn record(&self) -> &Record<B> {
         // SAFETY: not in flight, so the record is this value's alone.
-        unsafe { &*self.heap.record.get() }
+        unsafe { &*self.heap.record.0.get() }
     }
 
     fn record_mut(&mut self) -> &mut Record<B> {
         // SAFETY: as `record`.
-        unsafe { &mut *self.heap.record.get() }
+        unsafe { &mut *self.heap.record.0.get() }
     }
 
     fn owned_mut(&mut self) -> &mut Owned {
@@ -176,7 +204,9 @@ impl<B: Send + 'static> Message<B> {
 
     /// Puts data in; what was there is returned.
     pub fn set_data(&mut self, data: Bytes) -> Bytes {
-        core::mem::replace(&mut self.owned_mut().data, data)
+        let before = core::mem::replace(&mut self.owned_mut().data, data);
+        self.record_mut().data = self.owned_mut().data.slot();
+        before
     }
 
     /// Takes the data out.
@@ -189,6 +219,11 @@ impl<B: Send + 'static> Message<B> {
         let owned = self.owned_mut();
         owned.names.clear();
         owned.names.extend(names.into_iter().take(2));
+        self.record_mut().clear_names();
+        for index in 0..self.owned_mut().names.len() {
+            let name: *const [u8] = &raw const *self.owned_mut().names[index];
+            self.record_mut().push_name(name);
+        }
     }
 
     /// Reads costs by layer while the message is away. Returns what was set before: after the
@@ -221,7 +256,8 @@ impl<B: Send + 'static> Message<B> {
         self.record_mut().flags.set(Flags::PRIORITY, priority);
     }
 
-    /// Wakes `receipt` each time that the message is queued.
+    /// Wakes `receipt` each time that a port queues the message, and not where it is begun at
+    /// once.
     pub fn set_receipt(&mut self, receipt: Option<Waker>) {
         self.record_mut().flags.set(Flags::RECEIPT, receipt.is_some());
         self.owned_mut().receipt = receipt;
@@ -236,7 +272,7 @@ impl<B: Send + 'static> Message<B> {
     pub fn ticket(&mut self) -> Ticket<B> {
         self.record_mut().flags.insert(Flags::TICKET);
         let send = self.heap.state().sends().wrapping_add(1);
-        Ticket::new(Arc::clone(&self.heap), send)
+        Ticket::new(Counted::clone(&self.heap), send)
     }
 
     /// Allows the target to drop the message from its queue. Nobody should wait for such a
@@ -285,9 +321,12 @@ impl<B: Send + 'static> Message<B> {
         let future = matches!(reply, Reply::Future);
         let shared = self.record().flags.contains(Flags::TICKET);
         state.start(state.sends().wrapping_add(1), shared, future);
-        self.record_mut().flags.remove(Flags::TICKET | Flags::DROPPED);
-        // SAFETY: not in flight, so this value is the holder.
-        unsafe { access::own(self.heap.raw()) }.reply = reply;
+        self.record_mut().flags.remove(Flags::DROPPED);
+        // SAFETY: not in flight, so this value is the holder. What is there needs no drop: a
+        // port that was replied to has been taken out.
+        let before = core::mem::replace(unsafe { &mut access::own(self.heap.raw()).reply }, reply);
+        debug_assert!(!matches!(before, Reply::Port(_)));
+        core::mem::forget(before);
         // The message is in flight from here on: delivery makes the value again.
         Started(self.into_record())
     }
@@ -308,14 +347,12 @@ impl<B: Send + 'static> Message<B> {
         let record = self.record_mut();
         // An abort of the parent needs a way to the child.
         record.flags = (parent.flags & inherited) | Flags::TICKET;
-        let data = record.data.again();
         let started = self.start(reply, None).0;
         // SAFETY: just started, so still held here.
         let record = unsafe { &mut *started.as_ptr() };
-        record.data = data;
         record.copy_names(parent);
         let (held, gates) = parent.held();
-        record.chain().inherit(held, &gates);
+        record.inherit(held, &gates);
         started
     }
 
@@ -345,24 +382,12 @@ impl<B: Send + 'static> Message<B> {
 
     #[inline]
     fn prepare(&mut self, origin: Option<&Origin>) {
-        let data = self.owned_mut().data.slot();
         let record = self.record_mut();
-        record.data = data;
+        record.data.widen();
         record.restart();
-        record.clear_names();
         record.clear_counts();
         if let Some(origin) = origin {
-            record.chain().inherit(origin.held, &origin.gates);
-        }
-        if !self.owned_mut().names.is_empty() {
-            self.prepare_names();
-        }
-    }
-
-    fn prepare_names(&mut self) {
-        for index in 0..self.owned_mut().names.len() {
-            let name: *const [u8] = &raw const *self.owned_mut().names[index];
-            self.record_mut().push_name(name);
+            record.inherit(origin.held, &origin.gates);
         }
     }
 }
@@ -403,6 +428,6 @@ impl<B> Drop for Heap<B> {
     fn drop(&mut self) {
         // SAFETY: written by `Message::new`, and nobody refers to it any more.
         unsafe { self.late.get_mut().rest.assume_init_drop() }
-        drop(self.record.get_mut().meter.take());
+        drop(self.record.0.get_mut().meter.take());
     }
 }

@@ -1,14 +1,14 @@
 //! Ports around a driver that may not run concurrently, that blocks, or that may panic.
 
 use crate::{
-    contain::Catcher,
+    contain::{Held, Uncontained},
     ending, engine,
     exchange::{Exchange, sealed::Holder},
     gate::{Gate, PortStats},
     guard::Guard,
     kept::Kept,
     late::{Resume, Through},
-    port::{MessageId, Port},
+    port::{Catch, MessageId, Port},
     request::{Outcome, Request},
     status::Errno,
     wait::Wait,
@@ -27,20 +27,27 @@ pub const QUEUE_LIMIT: usize = 1024;
 /// message that is sent, where the queue is full (a `call` waits); `ELOOP` where the chain holds
 /// too many serializers; `EINVAL` to a message handed to [`take`](Port::take) that was not kept
 /// with this port; `EIO` once a contained driver has panicked.
-pub struct Serialized<B: 'static, P: Port<B>> {
+pub struct Serialized<B: 'static, P: Port<B>, C: Catch = Uncontained> {
     guard: Guard<B>,
+    catch: Option<Held<C>>,
     port: P,
 }
 
 impl<B: Send + 'static, P: Port<B>> Serialized<B, P> {
     /// A serialized port around `port`. A driver that panics inside never leaves.
     pub fn new(port: P) -> Self {
-        Serialized { guard: Guard::new(Some(Gate::new(false, QUEUE_LIMIT)), None), port }
+        Serialized { guard: guard(false, None), catch: None, port }
     }
+}
 
-    /// The same, where a panic of the driver ends at the driver.
-    pub fn contained(port: P, catch: Catcher) -> Self {
-        Serialized { guard: Guard::new(Some(Gate::new(false, QUEUE_LIMIT)), Some(catch)), port }
+fn guard<B>(held: bool, catch: Option<Held<dyn Catch>>) -> Guard<B> {
+    Guard::new(Some(Gate::new(held, QUEUE_LIMIT)), catch)
+}
+
+impl<B: Send + 'static, P: Port<B>, C: Catch + 'static> Serialized<B, P, C> {
+    /// A serialized port around `port`, where a panic of the driver ends at the driver.
+    pub fn contained(port: P, catch: Held<C>) -> Self {
+        Serialized { guard: guard(false, Some(catch.clone())), catch: Some(catch), port }
     }
 
     /// The same with another limit to its queue.
@@ -114,19 +121,24 @@ where
     }
 }
 
-impl<B: Send + 'static, P: Port<B> + 'static> Port<B> for Serialized<B, P> {
+impl<B, P, C> Port<B> for Serialized<B, P, C>
+where
+    B: Send + 'static,
+    P: Port<B> + 'static,
+    C: Catch + 'static,
+{
     #[inline]
     fn begin<'s>(&'s self, mut request: Request<'s, B>) -> Outcome<'s, B> {
         let gate = self.gate();
         if let Some(errno) = refusal(&mut request, gate) {
             return request.done(errno);
         }
-        if !gate.try_enter() {
+        if !(gate.try_enter() || request.waits() && gate.enter_soon()) {
             return request.keep_through(self, Through::Queue);
         }
         let mut record = request.parts().0;
         request.record_mut().chain().push(gate);
-        let outcome = self.guard.begin(request, &self.port);
+        let outcome = self.guard.begin(self.catch.as_deref(), request, &self.port);
         // SAFETY: done or not handed over yet, so the record is this chain's.
         unsafe { record.as_mut() }.chain().pop();
         self.guard.leave(gate);
@@ -159,12 +171,12 @@ pub struct ThreadPort<B: 'static, P: Port<B>> {
 impl<B: Send + 'static, P: Port<B> + 'static> ThreadPort<B, P> {
     /// A thread port in front of `port`. Nothing is worked on before [`run`](ThreadPort::run).
     pub fn new(port: P) -> Self {
-        ThreadPort { guard: Guard::new(Some(Gate::new(true, QUEUE_LIMIT)), None), port }
+        ThreadPort { guard: guard(true, None), port }
     }
 
     /// The same, where a panic of the driver ends at the driver.
-    pub fn contained(port: P, catch: Catcher) -> Self {
-        ThreadPort { guard: Guard::new(Some(Gate::new(true, QUEUE_LIMIT)), Some(catch)), port }
+    pub fn contained(port: P, catch: Held<dyn Catch>) -> Self {
+        ThreadPort { guard: guard(true, Some(catch)), port }
     }
 
     /// The same with another limit to its queue.
@@ -249,15 +261,16 @@ impl<B: Send + 'static, P: Port<B> + 'static> Port<B> for ThreadPort<B, P> {
 
 /// An inline port around a driver that may panic: its panic ends at the driver. The message that
 /// met it is answered `EIO`, and so are all that come after, and those that the driver keeps.
-pub struct Contained<B: 'static, P: Port<B>> {
+pub struct Contained<B: 'static, P: Port<B>, C: Catch> {
     guard: Guard<B>,
+    catch: Held<C>,
     port: P,
 }
 
-impl<B: Send + 'static, P: Port<B>> Contained<B, P> {
+impl<B: Send + 'static, P: Port<B>, C: Catch + 'static> Contained<B, P, C> {
     /// A contained port around `port`.
-    pub fn new(port: P, catch: Catcher) -> Self {
-        Contained { guard: Guard::new(None, Some(catch)), port }
+    pub fn new(port: P, catch: Held<C>) -> Self {
+        Contained { guard: Guard::new(None, Some(catch.clone())), catch, port }
     }
 
     /// The port inside.
@@ -271,9 +284,14 @@ impl<B: Send + 'static, P: Port<B>> Contained<B, P> {
     }
 }
 
-impl<B: Send + 'static, P: Port<B> + 'static> Port<B> for Contained<B, P> {
+impl<B, P, C> Port<B> for Contained<B, P, C>
+where
+    B: Send + 'static,
+    P: Port<B> + 'static,
+    C: Catch + 'static,
+{
     #[inline]
     fn begin<'s>(&'s self, request: Request<'s, B>) -> Outcome<'s, B> {
-        self.guard.begin(request, &self.port)
+        self.guard.begin(Some(&*self.catch), request, &self.port)
     }
 }

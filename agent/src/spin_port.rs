@@ -28,14 +28,17 @@ pub struct SpinPort<B: 'static> {
 
 struct State<B: 'static> {
     queue: Queue<B>,
-    sleepers: VecDeque<Waker>,
+    /// Those who sleep now, each with a number of its own.
+    sleepers: VecDeque<(u64, Waker)>,
+    sleeps: u64,
     open: bool,
 }
 
 impl<B: Send + 'static> SpinPort<B> {
     /// A port for up to `limit` messages of senders that do not wait.
     pub fn new(limit: usize) -> Arc<SpinPort<B>> {
-        let state = State { queue: Queue::new(), sleepers: VecDeque::new(), open: true };
+        let (queue, sleepers) = (Queue::new(), VecDeque::new());
+        let state = State { queue, sleepers, sleeps: 0, open: true };
         Arc::new(SpinPort { state: Mutex::new(state), limit })
     }
 
@@ -64,45 +67,39 @@ impl<B: Send + 'static> SpinPort<B> {
                 return Some(kept);
             }
             if deadline.has_come(wait) {
-                self.wake_another();
                 return None;
             }
             if wait.look_again(looked) {
                 looked = looked.saturating_add(1);
-                if !self.state.lock().open {
+                if self.state.lock().is_over() {
                     return None;
                 }
-            } else if self.leave_waker(wait.waker())? {
-                deadline.park(wait);
+            } else {
+                self.sleep(wait, deadline)?;
             }
         }
     }
 
-    /// Leaves a waker for the next message; false where there is one, `None` where none comes.
-    fn leave_waker(&self, waker: Waker) -> Option<bool> {
-        let mut state = self.state.lock();
-        if state.queue.len() > 0 {
-            return Some(false);
-        }
-        if !state.open {
-            return None;
-        }
-        // One that is still there from a wait before is as good.
-        if !state.sleepers.iter().any(|sleeper| sleeper.will_wake(&waker)) {
-            state.sleepers.push_back(waker);
-        }
-        Some(true)
-    }
-
-    /// Passes on a wake-up that this receiver may have had for a message that it leaves.
-    fn wake_another(&self) {
-        let sleeper = {
+    /// Sleeps, unless there is a message; `None` where none comes any more.
+    fn sleep(&self, wait: &dyn Wait, deadline: Deadline) -> Option<()> {
+        let waker = wait.waker();
+        let number = {
             let mut state = self.state.lock();
-            if state.queue.len() == 0 { None } else { state.sleepers.pop_front() }
+            if state.is_over() {
+                return None;
+            }
+            if state.queue.len() > 0 {
+                return Some(());
+            }
+            state.sleeps += 1;
+            let number = state.sleeps;
+            state.sleepers.push_back((number, waker));
+            number
         };
-        if let Some(sleeper) = sleeper {
-            sleeper.wake();
-        }
+        deadline.park(wait);
+        // A waker that stayed behind would be woken in place of one that sleeps.
+        self.state.lock().sleepers.retain(|sleeper| sleeper.0 != number);
+        Some(())
     }
 
     /// Takes a message that may be dropped out of the queue, as if it had never been sent.
@@ -125,7 +122,7 @@ impl<B: Send + 'static> SpinPort<B> {
             state.open = false;
             core::mem::take(&mut state.sleepers)
         };
-        sleepers.into_iter().for_each(Waker::wake);
+        sleepers.into_iter().for_each(|sleeper| sleeper.1.wake());
     }
 
     /// How many messages wait.
@@ -136,6 +133,13 @@ impl<B: Send + 'static> SpinPort<B> {
     /// True where none waits.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+impl<B> State<B> {
+    /// Nothing waits, and nothing comes any more.
+    fn is_over(&self) -> bool {
+        !self.open && self.queue.len() == 0
     }
 }
 
@@ -165,7 +169,7 @@ impl<B: Send + 'static> Port<B> for SpinPort<B> {
         }
         // SAFETY: held, and given away.
         unsafe { state.queue.push(record) };
-        let sleeper = state.sleepers.pop_front();
+        let sleeper = state.sleepers.pop_front().map(|sleeper| sleeper.1);
         drop(state);
         for waker in [receipt, sleeper].into_iter().flatten() {
             waker.wake();

@@ -127,6 +127,7 @@ impl State {
     }
 
     /// The sends so far.
+    #[inline]
     pub(crate) fn sends(&self) -> u32 {
         Seen(self.0.load(Ordering::Relaxed)).send()
     }
@@ -242,6 +243,7 @@ impl State {
 
     /// The last holder is through with the message. `Some` where it is back by that; else a
     /// pin is left, and one of the caller's own is added to it, to be given back.
+    #[inline]
     pub(crate) fn reply(&self) -> Option<Seen> {
         let now = Seen(self.0.load(Ordering::Acquire));
         // Nobody else may touch the word, so it needs no locked step.
@@ -249,6 +251,10 @@ impl State {
             self.0.store(now.0 | REPLIED, Ordering::Release);
             return Some(now);
         }
+        self.reply_shared()
+    }
+
+    fn reply_shared(&self) -> Option<Seen> {
         let before = self.update(order("reply", Ordering::AcqRel), |now| {
             let pin = if Seen(now).is_pinned() { PIN } else { 0 };
             (now | REPLIED) + pin

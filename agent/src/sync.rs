@@ -7,6 +7,9 @@ mod real {
 
     pub(crate) use spin::Mutex;
 
+    #[cfg(feature = "alloc")]
+    pub(crate) use alloc::sync::Arc as Counted;
+
     /// Memory that the holder of something else has exclusively.
     pub(crate) struct Cell<T>(core::cell::UnsafeCell<T>);
 
@@ -18,6 +21,12 @@ mod real {
         /// To be read or written by whoever the memory belongs to now.
         #[inline]
         pub(crate) fn get(&self) -> *mut T {
+            self.0.get()
+        }
+
+        /// To be read by those that share the memory now.
+        #[inline]
+        pub(crate) fn read(&self) -> *const T {
             self.0.get()
         }
     }
@@ -45,7 +54,44 @@ mod real {
 mod modelled {
     extern crate std;
 
-    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
+    use std::thread::panicking;
+
+    pub(crate) use loom::sync::{
+        Arc as Counted,
+        atomic::{AtomicBool, Ordering, fence},
+    };
+
+    /// An atomic whose end is an access too: everybody else has to be through with it.
+    macro_rules! ending_atomic {
+        ($name:ident, $word:ty) => {
+            pub(crate) struct $name(loom::sync::atomic::$name);
+
+            impl $name {
+                pub(crate) fn new(value: $word) -> $name {
+                    $name(loom::sync::atomic::$name::new(value))
+                }
+            }
+
+            impl core::ops::Deref for $name {
+                type Target = loom::sync::atomic::$name;
+
+                fn deref(&self) -> &Self::Target {
+                    &self.0
+                }
+            }
+
+            impl Drop for $name {
+                fn drop(&mut self) {
+                    if !panicking() {
+                        self.0.with_mut(|_| ());
+                    }
+                }
+            }
+        };
+    }
+
+    ending_atomic!(AtomicU64, u64);
+    ending_atomic!(AtomicUsize, usize);
 
     /// A lock as `spin` has it.
     pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
@@ -60,7 +106,8 @@ mod modelled {
         }
     }
 
-    /// Memory that the holder of something else has exclusively: every access is checked.
+    /// Memory that the holder of something else has exclusively: every access is checked, and
+    /// the end is one.
     pub(crate) struct Cell<T>(loom::cell::UnsafeCell<T>);
 
     impl<T> Cell<T> {
@@ -70,6 +117,18 @@ mod modelled {
 
         pub(crate) fn get(&self) -> *mut T {
             self.0.with_mut(|value| value)
+        }
+
+        pub(crate) fn read(&self) -> *const T {
+            self.0.with(|value| value)
+        }
+    }
+
+    impl<T> Drop for Cell<T> {
+        fn drop(&mut self) {
+            if !panicking() {
+                self.0.with_mut(|_| ());
+            }
         }
     }
 

@@ -1,5 +1,8 @@
 //! Ports and ways of waiting that the tests share.
-#![allow(dead_code)] // each test uses its part
+#![allow(dead_code, unused_imports)] // each test uses its part
+
+mod single;
+mod watch;
 
 use std::{
     future::Future,
@@ -17,6 +20,9 @@ use agent::{
     Catch, Errno, Exchange, Kept, MessageId, Neighbour, Outcome, Port, Request, Saved, Status,
     Wait, Woken,
 };
+
+pub(crate) use single::{DONE, DOWN, Entry, HOLD, KEEP, Single};
+pub(crate) use watch::{Bell, Clock, Never, until, watched};
 
 /// What layers wrote on the message that passed them.
 pub(crate) type Trail = Vec<u32>;

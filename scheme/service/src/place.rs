@@ -6,7 +6,7 @@ use std::{
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
-use agent::{Catch, Contained, Outcome, Port, Serialized};
+use agent::{Catch, Contained, Direct, Outcome, Port, Serialized};
 use driver::{Body, Built, Context, Description, Driver, Features, Request, Time};
 use stack::Environment;
 
@@ -50,7 +50,7 @@ impl Environment for Host {
 /// The driver, contained, behind a serializer where it may not run concurrently.
 pub(crate) fn contained(name: &str, driver: Arc<dyn Driver>) -> Arc<dyn Driver> {
     let catch = Arc::new(Catches { name: name.to_string() });
-    let described = Described(driver);
+    let described = Described(driver.into());
     if described.describe().features.contains(Features::CONCURRENT) {
         Arc::new(Placed(Contained::new(described, catch)))
     } else {
@@ -88,7 +88,7 @@ impl Catches {
 }
 
 /// A driver as a port of a known size.
-struct Described(Arc<dyn Driver>);
+struct Described(Direct<dyn Driver>);
 
 impl Port<Body> for Described {
     fn begin<'s>(&'s self, request: Request<'s>) -> Outcome<'s, Body> {
@@ -107,7 +107,7 @@ impl Driver for Described {
 }
 
 /// A driver that may be entered by several messages at a time.
-struct Placed(Contained<Body, Described>);
+struct Placed(Contained<Body, Described, Catches>);
 
 impl Port<Body> for Placed {
     fn begin<'s>(&'s self, request: Request<'s>) -> Outcome<'s, Body> {
@@ -122,7 +122,7 @@ impl Driver for Placed {
 }
 
 /// A driver that is entered by one message at a time.
-struct OneAtATime(Serialized<Body, Described>);
+struct OneAtATime(Serialized<Body, Described, Catches>);
 
 impl Port<Body> for OneAtATime {
     fn begin<'s>(&'s self, request: Request<'s>) -> Outcome<'s, Body> {

@@ -14,6 +14,7 @@ const UNSAFE: &[&str] = &[
     "agent/src/chain.rs",
     "agent/src/contain.rs",
     "agent/src/data.rs",
+    "agent/src/direct.rs",
     "agent/src/ending.rs",
     "agent/src/engine.rs",
     "agent/src/fan.rs",
