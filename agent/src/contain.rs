@@ -49,17 +49,19 @@ impl Containment {
         self.has_failed() || self.catch.is_unwinding()
     }
 
-    /// Enters the driver, unless it has failed; false where it does so now, or did before.
-    fn enter<B: 'static>(&self, port: &dyn Port<B>, run: &mut dyn FnMut()) -> bool {
-        !self.has_failed() && (self.catch.catch(run) || self.fail(port))
+    /// Enters the driver, unless it has failed. Where it has on the way out, by this entry or by
+    /// another one meanwhile, what came in since is let go of too.
+    fn enter<B: 'static>(&self, port: &dyn Port<B>, run: &mut dyn FnMut()) {
+        if !self.has_failed() && (!self.catch.catch(run) || self.has_failed()) {
+            self.fail(port);
+        }
     }
 
     /// The driver answers `EIO` from here on, and lets go of what it has kept.
     #[cold]
-    fn fail<B: 'static, P: Port<B> + ?Sized>(&self, port: &P) -> bool {
+    fn fail<B: 'static, P: Port<B> + ?Sized>(&self, port: &P) {
         self.failed.store(true, Ordering::Relaxed);
         self.catch.catch(&mut || port.fail());
-        false
     }
 
     /// Begins the message: where the driver panics or has before, the message is completed with

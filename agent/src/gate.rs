@@ -25,9 +25,8 @@ const QUEUED: usize = 2;
 /// A thread has closed its gate and left it: coming in is not just a step in.
 const CLOSED: usize = 4;
 
-/// How often a sender that waits looks whether the one inside has left. The models are of those
-/// that wait in line.
-const LOOKS: usize = if cfg!(loom) { 0 } else { 100 };
+/// How often a sender that waits looks whether the one inside has left.
+const LOOKS: usize = 100;
 
 /// What a gate has seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -139,6 +138,10 @@ impl<B> Gate<B> {
     /// less than to wait in line.
     #[cold]
     pub(crate) fn enter_soon(&self) -> bool {
+        if cfg!(loom) {
+            // The models are of those that wait in line.
+            return false;
+        }
         for _ in 0..LOOKS {
             match self.state.load(Ordering::Relaxed) {
                 0 if self.try_enter() => return true,
@@ -160,7 +163,7 @@ impl<B> Gate<B> {
     /// caller is now.
     fn mark(&self) -> bool {
         let mark = if left_out("gate-mark") { BUSY } else { BUSY | QUEUED };
-        let before = self.state.fetch_or(mark, order("gate-enter", Ordering::Acquire));
+        let before = self.state.fetch_or(mark, order("gate-mark-enter", Ordering::Acquire));
         let inside = before & BUSY == 0;
         if inside {
             self.count_inline();
@@ -265,7 +268,8 @@ impl<B> Gate<B> {
             Some(record) => Next::Message(record),
             None => {
                 let outside = order("gate-left", Ordering::Release);
-                self.state.store(if waiting.open { 0 } else { CLOSED }, outside);
+                let open = waiting.open || left_out("gate-closed");
+                self.state.store(if open { 0 } else { CLOSED }, outside);
                 Next::Left
             }
         }
@@ -326,7 +330,7 @@ impl<B> Gate<B> {
         let bell = {
             let mut waiting = self.waiting.lock();
             waiting.open = false;
-            waiting.bell.take()
+            waiting.bell.take().filter(|_| !left_out("gate-close-bell"))
         };
         if let Some(bell) = bell {
             bell.wake();
@@ -338,7 +342,7 @@ impl<B> Waiting<B> {
     fn count_queued(&mut self) -> Option<Waker> {
         self.stats.queued += 1;
         self.stats.longest = self.stats.longest.max(self.entries.len());
-        self.bell.take()
+        self.bell.take().filter(|_| !left_out("gate-bell"))
     }
 
     /// Asks the first sender that waits for a message of its own here to drain. `None` where

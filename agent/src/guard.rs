@@ -15,6 +15,7 @@ use crate::{
     record::Record,
     request::{Ended, Outcome, Request},
     status::{Errno, Status},
+    sync::left_out,
     wait::Wait,
 };
 
@@ -139,7 +140,7 @@ impl<B> Guard<B> {
             left = left.checked_sub(1).unwrap_or(DRAIN_LIMIT);
             match next {
                 Next::Left => break None,
-                Next::Handed(waker) => break waker,
+                Next::Handed(waker) => break waker.filter(|_| !left_out("hand-over-wake")),
                 // SAFETY: pinned by its entry, whose pin goes on to the list.
                 Next::Abort(record) => unsafe {
                     self.abort_inside(record);

@@ -8,6 +8,7 @@ use core::{
 
 use crate::{
     access,
+    call::Origin,
     flight::Begun,
     funnel::Funnel,
     late::Reply,
@@ -64,9 +65,12 @@ impl<B> Shared<B> {
     /// The caller has `counts` counts of `this` and gives them away.
     unsafe fn count_down(this: NonNull<Shared<B>>, counts: usize) {
         // SAFETY: the counts keep it alive.
-        let before = unsafe { this.as_ref() }.counts.fetch_sub(counts, Ordering::Release);
+        let all = unsafe { &this.as_ref().counts };
+        let before = all.fetch_sub(counts, order("inbox-count", Ordering::Release));
         if before == counts {
-            fence(order("inbox-last", Ordering::Acquire));
+            if !left_out("inbox-last") {
+                fence(Ordering::Acquire);
+            }
             // SAFETY: no count is left, and so no other user.
             drop(unsafe { Box::from_raw(this.as_ptr()) });
         }
@@ -104,6 +108,8 @@ pub struct Inbox<B: Send + 'static> {
     outstanding: Plain<usize>,
     /// Counts that no message carries.
     spare: Plain<usize>,
+    /// Kept alive as long as the inbox.
+    home: Option<Arc<dyn Port<B>>>,
 }
 
 // SAFETY: what is back is held by the inbox, and may change threads as `Message` may; the ports
@@ -124,6 +130,23 @@ impl<B: Send + 'static> Inbox<B> {
             limit,
             outstanding: Plain::new(0),
             spare: Plain::new(BATCH),
+            home: None,
+        }
+    }
+
+    /// The same for messages most of which go to `port`. The port is kept alive as long as the
+    /// inbox is, so that no message need do it.
+    pub fn at(port: &Arc<dyn Port<B>>, limit: usize) -> Inbox<B> {
+        let mut inbox = Inbox::new(limit);
+        inbox.keep(port);
+        inbox.home = Some(Arc::clone(port));
+        inbox
+    }
+
+    fn keep(&self, port: &Arc<dyn Port<B>>) {
+        let mut ports = self.shared().ports.borrow_mut();
+        if !ports.iter().any(|held| Arc::ptr_eq(held, port)) {
+            ports.push(Arc::clone(port));
         }
     }
 
@@ -142,7 +165,19 @@ impl<B: Send + 'static> Inbox<B> {
     /// The port is kept alive until then. The message is returned where the limit is reached.
     #[inline]
     pub fn send(&self, message: Message<B>, port: &Arc<dyn Port<B>>) -> Result<(), Message<B>> {
-        self.start(message, port, true)
+        let home = self.home.as_ref().is_some_and(|home| Arc::ptr_eq(home, port));
+        self.start(message, port, !home, None)
+    }
+
+    /// The same on behalf of the message that `origin` is of, as with
+    /// [`Message::send_from`].
+    pub fn send_from(
+        &self,
+        origin: &Origin,
+        message: Message<B>,
+        port: &Arc<dyn Port<B>>,
+    ) -> Result<(), Message<B>> {
+        self.start(message, port, true, Some(origin))
     }
 
     /// The same for a message that the target may drop.
@@ -151,16 +186,13 @@ impl<B: Send + 'static> Inbox<B> {
         message: Droppable<B>,
         port: &Arc<dyn Port<B>>,
     ) -> Result<(), Droppable<B>> {
-        self.start(message.0, port, true).map_err(Droppable)
+        self.start(message.0, port, true, None).map_err(Droppable)
     }
 
     /// A right to send to `port` from here. The port is kept alive as long as the inbox is, so
     /// that no message need do it.
     pub fn right(&self, port: Arc<dyn Port<B>>) -> SendRight<'_, B> {
-        let mut ports = self.shared().ports.borrow_mut();
-        if !ports.iter().any(|held| Arc::ptr_eq(held, &port)) {
-            ports.push(Arc::clone(&port));
-        }
+        self.keep(&port);
         SendRight { inbox: self, port }
     }
 
@@ -170,12 +202,13 @@ impl<B: Send + 'static> Inbox<B> {
         message: Message<B>,
         port: &Arc<dyn Port<B>>,
         hold: bool,
+        origin: Option<&Origin>,
     ) -> Result<(), Message<B>> {
-        if self.outstanding.get() >= self.limit {
+        if self.outstanding.get() >= self.limit && !left_out("inbox-limit") {
             return Err(message);
         }
         self.outstanding.set(self.outstanding.get() + 1);
-        let started = message.start(Reply::Inbox(self.shared), None);
+        let started = message.start(Reply::Inbox(self.shared), origin);
         let spends = Spends(self);
         // SAFETY: just started; the port lives as long as the inbox where the message does not
         // hold it.
@@ -359,6 +392,6 @@ impl<B: Send + 'static> SendRight<'_, B> {
     /// As [`Inbox::send`].
     #[inline]
     pub fn send(&self, message: Message<B>) -> Result<(), Message<B>> {
-        self.inbox.start(message, &self.port, false)
+        self.inbox.start(message, &self.port, false, None)
     }
 }

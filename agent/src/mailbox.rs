@@ -13,7 +13,7 @@ use crate::{
     record::{Flags, Record},
     request::{Outcome, Request},
     status::Errno,
-    sync::{AtomicUsize, Ordering},
+    sync::{AtomicUsize, Ordering, pause},
     wait::{Deadline, Moment, Wait},
 };
 
@@ -27,23 +27,49 @@ pub struct Mailbox<B: 'static> {
     owned: Owned,
 }
 
-/// What the owner writes; on a cache line of its own.
+/// What senders read; on cache lines of its own.
 #[repr(align(128))]
 struct Owned {
-    /// Taken out of the funnel, and not got yet, to within `step`.
+    /// Taken out of the funnel, and not got yet: as much at least, for it is written seldom.
     ahead: AtomicUsize,
     limit: usize,
-    /// How seldom that is written, a power of two: each time makes senders fetch it.
+    /// How seldom, a power of two: each time makes senders fetch it.
     step: usize,
+    exact: Exact,
+}
+
+/// The same to the message, on a cache line that senders leave alone until the queue looks full.
+#[repr(align(128))]
+struct Exact(AtomicUsize);
+
+/// In place of a number, while messages change sides.
+const CHANGING: usize = usize::MAX;
+
+impl Owned {
+    fn new(limit: usize) -> Owned {
+        let step = (limit / 32).next_power_of_two();
+        Owned { ahead: AtomicUsize::new(0), limit, step, exact: Exact(AtomicUsize::new(0)) }
+    }
+
+    fn room(&self, ahead: &AtomicUsize) -> usize {
+        self.limit.saturating_sub(ahead.load(Ordering::Relaxed))
+    }
+
+    /// Notes that `ahead` messages are taken out and not got, and perhaps more than before.
+    #[inline]
+    fn note(&self, ahead: usize, more: bool) {
+        self.exact.0.store(ahead, Ordering::Relaxed);
+        if more || (ahead & (self.step - 1) == 0 && ahead != self.ahead.load(Ordering::Relaxed)) {
+            self.ahead.store(ahead, Ordering::Relaxed);
+        }
+    }
 }
 
 impl<B: Send + 'static> Mailbox<B> {
     /// A mailbox for up to `limit` messages of senders that do not wait, 65,535 at most, and
-    /// its receive right. Of a limit above 32, the last part in 16 may be refused already.
+    /// its receive right.
     pub fn new(limit: usize) -> (Arc<Mailbox<B>>, Receiver<B>) {
-        let limit = limit.min(MOST);
-        let step = (limit / 32).next_power_of_two();
-        let owned = Owned { ahead: AtomicUsize::new(0), limit, step };
+        let owned = Owned::new(limit.min(MOST));
         let mailbox = Arc::new(Mailbox { funnel: Funnel::new(), owned });
         let receiver =
             Receiver { mailbox: Arc::clone(&mailbox), got: UnsafeCell::new(Queue::new()) };
@@ -62,16 +88,14 @@ impl<B: Send + 'static> Port<B> for Mailbox<B> {
         let record = kept.into_record();
         // SAFETY: held.
         let flags = unsafe { record.as_ref() }.flags;
-        let Owned { ahead, limit, .. } = &self.owned;
-        let room = || limit.saturating_sub(ahead.load(Ordering::Relaxed));
-        let room = if flags.contains(Flags::SENT) { room() } else { usize::MAX };
+        let sent = flags.contains(Flags::SENT);
         // SAFETY: held; given away where the answer is `Ok`. Nobody need keep the mailbox alive
         // for a message: its receiver does.
         unsafe {
             if flags.contains(Flags::RECEIPT) {
-                return self.take_noted(record, room);
+                return self.take_noted(record, sent);
             }
-            if let Err(refused) = self.funnel.put(record, room) {
+            if let Err(refused) = self.put(record, sent) {
                 refuse(record, refused);
             }
         }
@@ -80,13 +104,49 @@ impl<B: Send + 'static> Port<B> for Mailbox<B> {
 
 impl<B: Send + 'static> Mailbox<B> {
     /// # Safety
+    /// The caller holds the record, and gives it away where the answer is `Ok`.
+    #[inline]
+    unsafe fn put(&self, record: NonNull<Record<B>>, sent: bool) -> Result<(), Refused> {
+        let room = if sent { self.owned.room(&self.owned.ahead) } else { usize::MAX };
+        // SAFETY: as the caller's.
+        unsafe {
+            match self.funnel.put(record, room) {
+                Err(Refused::Full) => self.put_exactly(record),
+                other => other,
+            }
+        }
+    }
+
+    /// The same where the queue looks full, or is.
+    ///
+    /// # Safety
+    /// As [`put`](Mailbox::put).
+    #[cold]
+    unsafe fn put_exactly(&self, record: NonNull<Record<B>>) -> Result<(), Refused> {
+        let Exact(exact) = &self.owned.exact;
+        loop {
+            let ahead = exact.load(Ordering::Relaxed);
+            if ahead == CHANGING {
+                pause();
+                continue;
+            }
+            // SAFETY: as the caller's.
+            let put = unsafe { self.funnel.put(record, self.owned.limit.saturating_sub(ahead)) };
+            // Full only where nothing was got meanwhile.
+            if put != Err(Refused::Full) || exact.load(Ordering::Relaxed) == ahead {
+                return put;
+            }
+        }
+    }
+
+    /// # Safety
     /// The caller holds the record and gives it away.
     #[cold]
-    unsafe fn take_noted(&self, record: NonNull<Record<B>>, room: usize) {
+    unsafe fn take_noted(&self, record: NonNull<Record<B>>, sent: bool) {
         // SAFETY: held; given away where the answer is `Ok`.
         unsafe {
             let receipt = ending::receipt(record);
-            match self.funnel.put(record, room) {
+            match self.put(record, sent) {
                 Ok(()) => receipt.into_iter().for_each(|receipt| receipt.wake()),
                 Err(refused) => refuse(record, refused),
             }
@@ -145,21 +205,22 @@ impl<B: Send + 'static> Receiver<B> {
         // SAFETY: the receiver is one thread's, and nothing here comes back to it.
         let got = unsafe { &mut *self.got.get() };
         // There may be something with priority.
-        let came = self.mailbox.funnel.take(got);
+        let more = self.fetch(got);
         let record = got.pop();
-        self.note(got.len(), came);
+        self.mailbox.owned.note(got.len(), more);
         record
     }
 
-    /// Notes how many messages are ahead of the funnel's.
+    /// Takes over what has been put in; true where that may be several messages.
     #[inline]
-    fn note(&self, ahead: usize, came: usize) {
-        let owned = &self.mailbox.owned;
-        if came > 1
-            || (ahead & (owned.step - 1) == 0 && ahead != owned.ahead.load(Ordering::Relaxed))
-        {
-            owned.ahead.store(ahead, Ordering::Relaxed);
+    fn fetch(&self, got: &mut Queue<B>) -> bool {
+        let Mailbox { funnel, owned } = &*self.mailbox;
+        if funnel.is_empty() {
+            return false;
         }
+        // Until it is known how many.
+        owned.exact.0.store(CHANGING, Ordering::Relaxed);
+        funnel.take(got) > 1
     }
 
     /// Waits for the next message.
@@ -199,13 +260,13 @@ impl<B: Send + 'static> Receiver<B> {
     pub fn drop_message(&self, id: MessageId) -> Result<(), Errno> {
         // SAFETY: as in `next`.
         let got = unsafe { &mut *self.got.get() };
-        let came = self.mailbox.funnel.take(got);
+        self.fetch(got);
         let droppable = |record: NonNull<Record<B>>| {
             // SAFETY: held by the queue.
             unsafe { record.as_ref() }.flags.contains(Flags::DROPPABLE)
         };
         let record = got.remove(id, droppable);
-        self.note(got.len(), came.max(2));
+        self.mailbox.owned.note(got.len(), true);
         // SAFETY: taken off the queue, so held.
         unsafe { ending::never_sent(record.ok_or(Errno::ENOENT)?) };
         Ok(())

@@ -9,7 +9,7 @@ use core::{
 use crate::{
     port::MessageId,
     send::{Heap, Message},
-    sync::{Counted, pause},
+    sync::{Counted, left_out, pause},
 };
 
 /// Asks for the abort of one send of a message.
@@ -101,7 +101,7 @@ fn leave_waker<B: 'static>(heap: &Heap<B>, waker: &Waker) -> bool {
     if rest.state.stop_waiting() {
         // SAFETY: nobody waits by the state's word, so the waker is the waiting side's.
         let left = unsafe { &mut *rest.waker.get() };
-        if !left.as_ref().is_some_and(|left| left.will_wake(waker)) {
+        if !left.as_ref().is_some_and(|left| left.will_wake(waker) || left_out("changed-waker")) {
             *left = Some(waker.clone());
         }
         if rest.state.wait() {

@@ -68,7 +68,7 @@ pub trait Port<B: 'static>: Send + Sync {
 
     /// The driver has panicked, and is not entered any more: it lets go of the messages that it
     /// keeps, which are answered `EIO`. Called where a host contains the driver, and contained
-    /// like it. What a driver keeps elsewhere is answered when that lets go. The default does
-    /// nothing.
+    /// like it; again for what came in meanwhile, where others were inside. What a driver keeps
+    /// elsewhere is answered when that lets go. The default does nothing.
     fn fail(&self) {}
 }

@@ -19,7 +19,7 @@ use crate::{
     reply::ReplyPort,
     state::State,
     status::Status,
-    sync::Counted,
+    sync::{Counted, left_out},
 };
 
 /// Record, late part and belongings in one allocation. What every message needs of the late part
@@ -270,9 +270,19 @@ impl<B: Send + 'static> Message<B> {
 
     /// A handle that can ask for the abort of the next send, and whether that is back.
     pub fn ticket(&mut self) -> Ticket<B> {
-        self.record_mut().flags.insert(Flags::TICKET);
+        self.expect_abort();
         let send = self.heap.state().sends().wrapping_add(1);
         Ticket::new(Counted::clone(&self.heap), send)
+    }
+
+    /// Somebody may ask for the abort of the next send: whoever replies to that looks who was
+    /// told, and must not find who was told of the last.
+    fn expect_abort(&mut self) {
+        self.record_mut().flags.insert(Flags::TICKET);
+        if !left_out("last-abort") {
+            // SAFETY: not in flight, so nobody else reads it.
+            unsafe { *self.heap.rest().abort_at.get() = None };
+        }
     }
 
     /// Allows the target to drop the message from its queue. Nobody should wait for such a
@@ -291,7 +301,8 @@ impl<B: Send + 'static> Message<B> {
 
     /// The same on behalf of the message that `origin` is of, whose driver goes on: a `call`
     /// that this message causes while it is worked on in the driver's context is told where the
-    /// driver is what it would wait for.
+    /// driver is what it would wait for. What a driver sends while it is entered, it sends in
+    /// this way: else such a call waits for ever.
     pub fn send_from(
         self,
         origin: &Origin,
@@ -305,9 +316,15 @@ impl<B: Send + 'static> Message<B> {
 
     /// Sends the message; it comes back as the future's output. No executor in particular is
     /// needed. Dropping the future asks for the abort and frees the message once it is back.
-    pub fn ask(mut self, port: &Arc<dyn Port<B>>) -> Pending<B> {
+    pub fn ask(self, port: &Arc<dyn Port<B>>) -> Pending<B> {
+        self.ask_from(&Origin::root(), port)
+    }
+
+    /// The same on behalf of the message that `origin` is of, as with
+    /// [`send_from`](Message::send_from).
+    pub fn ask_from(mut self, origin: &Origin, port: &Arc<dyn Port<B>>) -> Pending<B> {
         let ticket = self.ticket();
-        let started = self.start(Reply::Future, None);
+        let started = self.start(Reply::Future, Some(origin));
         // SAFETY: just started; the port is the caller's for as long.
         unsafe { started.begin(port, Some(port)).deliver() }
         Pending::new(ticket)
@@ -344,9 +361,9 @@ impl<B: Send + 'static> Message<B> {
         // SAFETY: held by the caller.
         let parent = unsafe { parent.as_mut() };
         let inherited = Flags::SENT | Flags::PRIORITY;
-        let record = self.record_mut();
+        self.record_mut().flags = parent.flags & inherited;
         // An abort of the parent needs a way to the child.
-        record.flags = (parent.flags & inherited) | Flags::TICKET;
+        self.expect_abort();
         let started = self.start(reply, None).0;
         // SAFETY: just started, so still held here.
         let record = unsafe { &mut *started.as_ptr() };

@@ -12,7 +12,7 @@ use crate::{
     record::Flags,
     request::{Outcome, Request},
     status::Errno,
-    sync::Mutex,
+    sync::{Mutex, left_out},
     wait::{Deadline, Moment, Wait},
 };
 
@@ -98,7 +98,9 @@ impl<B: Send + 'static> SpinPort<B> {
         };
         deadline.park(wait);
         // A waker that stayed behind would be woken in place of one that sleeps.
-        self.state.lock().sleepers.retain(|sleeper| sleeper.0 != number);
+        if !left_out("spin-stale") {
+            self.state.lock().sleepers.retain(|sleeper| sleeper.0 != number);
+        }
         Some(())
     }
 
@@ -122,7 +124,17 @@ impl<B: Send + 'static> SpinPort<B> {
             state.open = false;
             core::mem::take(&mut state.sleepers)
         };
-        sleepers.into_iter().for_each(|sleeper| sleeper.1.wake());
+        if !left_out("spin-close") {
+            sleepers.into_iter().for_each(|sleeper| sleeper.1.wake());
+        }
+    }
+
+    /// The same where nobody receives any more: what waits is answered `ENODEV`.
+    pub fn abandon(&self) {
+        self.close();
+        while let Some(kept) = self.get() {
+            kept.done(Errno::ENODEV);
+        }
     }
 
     /// How many messages wait.
@@ -170,6 +182,7 @@ impl<B: Send + 'static> Port<B> for SpinPort<B> {
         // SAFETY: held, and given away.
         unsafe { state.queue.push(record) };
         let sleeper = state.sleepers.pop_front().map(|sleeper| sleeper.1);
+        let sleeper = sleeper.filter(|_| !left_out("spin-wake"));
         drop(state);
         for waker in [receipt, sleeper].into_iter().flatten() {
             waker.wake();

@@ -191,8 +191,9 @@ impl State {
             let hop = (now & HOPS).wrapping_add(HOP) & HOPS;
             (now & !(HOPS | KEPT) | hop) + PIN
         };
-        let before = self.update(Ordering::Acquire, next);
-        while !left_out("move-while-read") && self.0.load(Ordering::Acquire) & READING != 0 {
+        let before = self.update(Ordering::Relaxed, next);
+        let read = order("keeper-was-read", Ordering::Acquire);
+        while self.0.load(read) & READING != 0 && !left_out("move-while-read") {
             pause();
         }
         Seen(next(before.0))
@@ -207,7 +208,7 @@ impl State {
             }
             let tell = now & ABORT != 0 && !left_out("publish-aborted");
             let next = if tell { now | READING } else { (now | KEPT) - PIN };
-            let done = order("publish", Ordering::AcqRel);
+            let done = order("publish", Ordering::Release);
             match self.0.compare_exchange_weak(now, next, done, Ordering::Relaxed) {
                 Ok(_) if tell => return Published::Tell,
                 Ok(_) => return Published::Yes,
@@ -227,7 +228,7 @@ impl State {
             let kept = now & KEPT != 0;
             let pin = if left_out("abort-pin") { 0 } else { PIN };
             let next = if kept { (now | ABORT | READING) + pin } else { now | ABORT };
-            let done = order("abort-reads-keeper", Ordering::AcqRel);
+            let done = order("abort-reads-keeper", Ordering::Acquire);
             match self.0.compare_exchange_weak(now, next, done, Ordering::Relaxed) {
                 Ok(_) if kept => return Asked::Ask,
                 Ok(_) => return Asked::Marked,
@@ -238,17 +239,17 @@ impl State {
 
     /// The aborter knows who the keeper is.
     pub(crate) fn keeper_read(&self) {
-        self.0.fetch_and(!READING, Ordering::Release);
+        self.0.fetch_and(!READING, order("keeper-read", Ordering::Release));
     }
 
     /// The last holder is through with the message. `Some` where it is back by that; else a
     /// pin is left, and one of the caller's own is added to it, to be given back.
     #[inline]
     pub(crate) fn reply(&self) -> Option<Seen> {
-        let now = Seen(self.0.load(Ordering::Acquire));
+        let now = Seen(self.0.load(order("reply-unpinned", Ordering::Acquire)));
         // Nobody else may touch the word, so it needs no locked step.
         if now.0 & (SHARED | PINS) == 0 {
-            self.0.store(now.0 | REPLIED, Ordering::Release);
+            self.0.store(now.0 | REPLIED, Ordering::Relaxed);
             return Some(now);
         }
         self.reply_shared()
@@ -277,14 +278,15 @@ impl State {
     /// The sender is going to sleep, its waker left. `false` where the message is back, or a
     /// gate is to be drained.
     pub(crate) fn wait(&self) -> bool {
-        let mut now = self.0.load(Ordering::Acquire);
+        let mut now = self.0.load(Ordering::Relaxed);
         loop {
-            if now & (REPLIED | PINS) == REPLIED || now & DRAIN != 0 {
+            let drain = now & DRAIN != 0 && !left_out("wait-drain");
+            if now & (REPLIED | PINS) == REPLIED && !left_out("wait-back") || drain {
                 return false;
             }
             let next = now | WAITING;
-            let done = order("wait", Ordering::AcqRel);
-            match self.0.compare_exchange_weak(now, next, done, Ordering::Acquire) {
+            let done = order("wait", Ordering::Release);
+            match self.0.compare_exchange_weak(now, next, done, Ordering::Relaxed) {
                 Ok(_) => return true,
                 Err(other) => now = other,
             }
@@ -293,13 +295,13 @@ impl State {
 
     /// Takes the waker back, to leave another. `false` where it is being woken.
     pub(crate) fn stop_waiting(&self) -> bool {
-        let mut now = self.0.load(Ordering::Acquire);
+        let mut now = self.0.load(Ordering::Relaxed);
         loop {
-            if now & (REPLIED | PINS) == REPLIED {
+            if now & (REPLIED | PINS) == REPLIED && !left_out("waker-taken") {
                 return false;
             }
             let next = now & !WAITING;
-            match self.0.compare_exchange_weak(now, next, Ordering::Acquire, Ordering::Acquire) {
+            match self.0.compare_exchange_weak(now, next, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => return true,
                 Err(other) => now = other,
             }
@@ -318,6 +320,6 @@ impl State {
 
     /// The sender drains.
     pub(crate) fn draining(&self) {
-        self.0.fetch_and(!DRAIN, Ordering::Acquire);
+        self.0.fetch_and(!DRAIN, Ordering::Relaxed);
     }
 }

@@ -93,16 +93,26 @@ mod modelled {
     ending_atomic!(AtomicU64, u64);
     ending_atomic!(AtomicUsize, usize);
 
-    /// A lock as `spin` has it.
-    pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+    /// A lock as `spin` has it, that fails where it is taken after its end.
+    pub(crate) struct Mutex<T> {
+        lock: loom::sync::Mutex<T>,
+        ended: std::sync::atomic::AtomicBool,
+    }
 
     impl<T> Mutex<T> {
         pub(crate) fn new(value: T) -> Mutex<T> {
-            Mutex(loom::sync::Mutex::new(value))
+            Mutex { lock: loom::sync::Mutex::new(value), ended: false.into() }
         }
 
         pub(crate) fn lock(&self) -> loom::sync::MutexGuard<'_, T> {
-            self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+            assert!(!self.ended.load(Ordering::Relaxed), "locked after its end");
+            self.lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        }
+    }
+
+    impl<T> Drop for Mutex<T> {
+        fn drop(&mut self) {
+            self.ended.store(true, Ordering::Relaxed);
         }
     }
 

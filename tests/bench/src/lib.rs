@@ -4,92 +4,70 @@
 //! `count` questions, so that its cost is a difference of two runs over the difference of their
 //! counts, in instructions (`calls` under callgrind) or in time (`cargo bench`).
 
+mod plain;
+pub mod valgrind;
+
 use std::{hint::black_box, sync::Arc};
 
-use driver::{
-    Body, Call, Cred, Data, Errno, Neighbour, Node, Op, Origin, Outcome, Port, Request, Saved,
-    Spin, Status,
-};
+use driver::{Body, Call, Cred, Data, Driver, Lower, Neighbour, Node, Op, Origin, Spin, Status};
 use driver_null::Null;
+use driver_pass::Pass;
 
-/// What a driver would be without messages: a trait with the same arguments.
-pub trait Plain {
-    /// One method for all operations, as a port has.
-    fn ask(&self, op: &Op, cred: Cred, data: &mut [u8]) -> Status;
-
-    /// A method for this very operation.
-    fn read(&self, node: Node, offset: u64, cred: Cred, room: &mut [u8]) -> Status;
-}
-
-impl Plain for Null {
-    fn ask(&self, op: &Op, _: Cred, data: &mut [u8]) -> Status {
-        match op {
-            Op::Read { .. } | Op::Flush { .. } => Status::OK,
-            Op::Write { .. } => Status::ok(data.len()),
-            Op::Poll { interest } => Status::ok(interest.bits().into()),
-            _ => Errno::EOPNOTSUPP.into(),
-        }
-    }
-
-    fn read(&self, _: Node, _: u64, _: Cred, _: &mut [u8]) -> Status {
-        Status::OK
-    }
-}
-
-/// A layer that passes on what it gets, and hears of the completion.
-pub struct Layer(Neighbour<Body>);
-
-impl Port<Body> for Layer {
-    #[inline]
-    fn begin<'s>(&'s self, request: Request<'s>) -> Outcome<'s, Body> {
-        request.forward(self, &self.0, [0; 3])
-    }
-
-    #[inline]
-    fn up<'s>(&'s self, request: Request<'s>, status: Status, _: Saved) -> Outcome<'s, Body> {
-        request.done(status)
-    }
-}
+use plain::Plain;
 
 /// A way to ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// A virtual call, the operation a value as in a message.
-    Plain,
+    /// A virtual call, the operation a value as in a message; below this many layers.
+    Plain(usize),
+    /// The same, the layers looking at what comes back.
+    Heard(usize),
     /// A virtual call of a method for the operation.
     Read,
-    /// A message to a neighbour below this many layers.
+    /// A message to a neighbour below this many layers, which hear of the completion.
     Message(usize),
-    /// The same, on behalf of another message.
-    Caused(usize),
+    /// The same, the layers stepping out of the way.
+    Passed(usize),
+    /// A message to a neighbour on behalf of another message.
+    Caused,
 }
 
 impl Way {
     /// All ways that are measured, by name.
-    pub const ALL: [(&str, Way); 7] = [
-        ("plain", Way::Plain),
+    pub const ALL: [(&str, Way); 11] = [
+        ("plain", Way::Plain(0)),
         ("plain-read", Way::Read),
         ("message", Way::Message(0)),
         ("one-layer", Way::Message(1)),
         ("two-layers", Way::Message(2)),
         ("eight-layers", Way::Message(8)),
-        ("caused", Way::Caused(0)),
+        ("caused", Way::Caused),
+        ("plain-four", Way::Plain(4)),
+        ("heard-four", Way::Heard(4)),
+        ("passed-four", Way::Passed(4)),
+        ("four-layers", Way::Message(4)),
     ];
 
     /// Asks `count` times; the sum of the answers.
     pub fn ask(self, count: u64) -> isize {
         match self {
-            Way::Plain => plain(black_box(&Null), count),
+            Way::Plain(layers) => plain(black_box(&*plain::stack(layers, false)), count),
+            Way::Heard(layers) => plain(black_box(&*plain::stack(layers, true)), count),
             Way::Read => plain_read(black_box(&Null), count),
-            Way::Message(layers) => message(black_box(&neighbour(layers)), count),
-            Way::Caused(layers) => caused(black_box(&neighbour(layers)), count),
+            Way::Message(layers) => message(black_box(&stack(layers, true)), count),
+            Way::Passed(layers) => message(black_box(&stack(layers, false)), count),
+            Way::Caused => caused(black_box(&stack(0, true)), count),
         }
     }
 }
 
-fn neighbour(layers: usize) -> Neighbour<Body> {
+/// The null device below `layers` layers, which hear of completions or not.
+fn stack(layers: usize, hear: bool) -> Neighbour<Body> {
     let null = Neighbour::new(Arc::new(Null), 1);
-    (0..layers).fold(null, |lower, _| Neighbour::new(Arc::new(Layer(lower)), 1))
+    (0..layers).fold(null, |port, _| {
+        let lower = Lower { port, description: Null.describe() };
+        Neighbour::new(Arc::new(Pass::new(lower, hear)), 1)
+    })
 }
 
 fn body(offset: u64) -> Body {

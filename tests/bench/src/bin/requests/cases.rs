@@ -1,11 +1,9 @@
 //! The cases, and what each costs.
 
-use std::{
-    env,
-    process::{Command, ExitCode},
-};
+use std::{env, process::ExitCode};
 
 use agent::{Carries, Cross, Errno};
+use bench::valgrind;
 use driver::{Body, Cred, Node, Op};
 use libredox::Fd;
 use service::{Host, Service};
@@ -134,27 +132,15 @@ fn buffer(handle: u64, base: *const u8, len: usize, [a, b, c]: [u64; 3]) -> [u64
     [handle, base as u64, len as u64, a, b, c]
 }
 
-/// Instructions of one run, as callgrind counts them.
-fn instructions(case: &str, count: u64) -> Option<u64> {
-    let mut valgrind = Command::new("valgrind");
-    valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
-    let run = valgrind.arg(env::current_exe().ok()?).args([case, &count.to_string()]).output();
-    let log = String::from_utf8(run.ok()?.stderr).ok()?;
-    log.split_once("Collected :")?.1.split_whitespace().next()?.parse().ok()
-}
-
-/// Each case as a difference of two runs, so that what happens once does not count.
 fn table() -> ExitCode {
-    const COUNT: u64 = 2_000;
+    let program = env::current_exe().unwrap_or_default();
     let mut echo = None;
     println!("{:14}{:>14}{:>16}", "case", "instructions", "more than echo");
     for (name, _) in CASES {
-        let runs = [COUNT, 2 * COUNT].map(|count| instructions(name, count));
-        let [Some(one), Some(two)] = runs else {
+        let Some(each) = valgrind::instructions(&program, name) else {
             eprintln!("valgrind is missing, or {name} failed");
             return ExitCode::FAILURE;
         };
-        let each = (two - one) / COUNT;
         println!("{name:14}{each:14}{:16}", each - *echo.get_or_insert(each));
     }
     ExitCode::SUCCESS

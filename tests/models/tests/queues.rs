@@ -1,0 +1,155 @@
+//! Queues that many put messages into: a mailbox, a port that many receive from.
+#![cfg(loom)]
+
+use agent::{
+    Call, Data, Errno, Exchange, Kept, Mailbox, Message, Moment, Port, SpinPort, Status, Wait,
+    Woken,
+};
+use loom::thread;
+use models::{Body, Park, Target, model, once};
+
+fn ask(port: &dyn Port<Body>) -> (Status, u32) {
+    let mut call = Call::new(Body::new(1), Data::NONE);
+    let status = call.run(port, &Park::new());
+    (status, call.body().get())
+}
+
+const ANSWERED: (Status, u32) = (Status::OK, 2);
+
+fn answer(mut kept: Kept<Body>) {
+    let word = kept.body().get();
+    kept.body_mut().set(word + 1);
+    kept.done(Status::OK);
+}
+
+#[test]
+fn a_receiver_who_sleeps_is_woken_for_what_is_put_in() {
+    model(3, || {
+        let (mailbox, receiver) = Mailbox::new(8);
+        let port = mailbox.clone();
+        let sender = thread::spawn(move || assert_eq!(ask(&*port), ANSWERED));
+        answer(receiver.wait(&Park::new()));
+        sender.join().unwrap();
+        drop(mailbox);
+    });
+}
+
+#[test]
+fn what_two_senders_put_in_is_received_once_each() {
+    model(2, || {
+        let (mailbox, receiver) = Mailbox::new(8);
+        let senders = [(); 2].map(|()| {
+            let target: Target = mailbox.clone();
+            thread::spawn(move || {
+                let reply = once(|status, word| (status, word) == ANSWERED);
+                Message::new(Body::new(1)).send(&target, &reply);
+            })
+        });
+        let wait = Park::new();
+        (0..2).for_each(|_| answer(receiver.wait(&wait)));
+        senders.into_iter().for_each(|sender| sender.join().unwrap());
+        drop(mailbox);
+    });
+}
+
+#[test]
+fn what_is_put_into_a_mailbox_that_closes_is_answered_once() {
+    model(3, || {
+        let (mailbox, receiver) = Mailbox::new(8);
+        let senders = [(); 2].map(|()| {
+            let port = mailbox.clone();
+            thread::spawn(move || ask(&*port))
+        });
+        drop(receiver);
+        for sender in senders {
+            assert_eq!(sender.join().unwrap().0, Errno::ENODEV.into());
+        }
+        drop(mailbox);
+    });
+}
+
+#[test]
+fn one_of_two_receivers_is_woken_for_each_message() {
+    model(2, || {
+        let port = SpinPort::new(8);
+        let receivers = [(); 2].map(|()| {
+            let port = port.clone();
+            thread::spawn(move || answer(port.wait(&Park::new()).unwrap()))
+        });
+        let target: Target = port.clone();
+        let replies = [(); 2].map(|()| once(|status, word| (status, word) == ANSWERED));
+        replies.iter().for_each(|reply| Message::new(Body::new(1)).send(&target, reply));
+        receivers.into_iter().for_each(|receiver| receiver.join().unwrap());
+    });
+}
+
+/// Its time is up once it has slept.
+struct Briefly(Park, std::sync::atomic::AtomicBool);
+
+impl Wait for Briefly {
+    fn waker(&self) -> std::task::Waker {
+        self.0.waker()
+    }
+
+    fn park(&self) -> Woken {
+        self.0.park()
+    }
+
+    fn now(&self) -> Option<Moment> {
+        Some(self.1.load(std::sync::atomic::Ordering::Relaxed).into())
+    }
+
+    fn park_until(&self, _: Moment) -> Woken {
+        thread::yield_now();
+        self.1.store(true, std::sync::atomic::Ordering::Relaxed);
+        Woken::Look
+    }
+}
+
+#[test]
+fn a_receiver_whose_time_is_up_leaves_messages_to_one_who_sleeps() {
+    model(2, || {
+        let port = SpinPort::new(8);
+        let (patient, other) = (port.clone(), port.clone());
+        let receiver =
+            thread::spawn(move || patient.wait(&Park::new()).into_iter().for_each(answer));
+        let sender = thread::spawn(move || assert_eq!(ask(&*other), ANSWERED));
+        if let Some(kept) = port.wait_until(&Briefly(Park::new(), false.into()), 1) {
+            answer(kept);
+            port.close();
+        }
+        receiver.join().unwrap();
+        sender.join().unwrap();
+    });
+}
+
+#[test]
+fn receivers_of_a_port_that_closes_are_woken() {
+    model(3, || {
+        let port = SpinPort::<Body>::new(8);
+        let receivers = [(); 2].map(|()| {
+            let port = port.clone();
+            thread::spawn(move || assert!(port.wait(&Park::new()).is_none()))
+        });
+        port.close();
+        receivers.into_iter().for_each(|receiver| receiver.join().unwrap());
+    });
+}
+
+#[test]
+fn what_comes_to_a_port_that_closes_is_received_or_refused() {
+    model(3, || {
+        let port = SpinPort::new(8);
+        let (receiving, sending) = (port.clone(), port.clone());
+        let receiver = thread::spawn(move || {
+            while let Some(kept) = receiving.wait(&Park::new()) {
+                answer(kept);
+            }
+        });
+        let sender = thread::spawn(move || ask(&*sending));
+        port.close();
+        let answer = sender.join().unwrap();
+        assert!(answer == ANSWERED || answer.0 == Errno::ENODEV.into());
+        receiver.join().unwrap();
+    });
+}
