@@ -9,8 +9,8 @@ use core::{ptr::NonNull, task::Waker};
 use crate::{
     access,
     queue::{List, Queue},
-    record::Record,
-    sync::{AtomicU64, Mutex, Ordering, left_out, order},
+    record::{Flags, Record},
+    sync::{AtomicU64, AtomicUsize, Mutex, Ordering, left_out, order},
     wait::{Deadline, Wait},
 };
 
@@ -34,8 +34,14 @@ pub(crate) struct Funnel<B: 'static> {
     word: AtomicU64,
     /// Only for sleep and wake-up.
     sleeper: Mutex<Sleeper>,
+    urgent: Urgent,
     records: core::marker::PhantomData<Rec<B>>,
 }
+
+/// Messages with priority that are there, or will be right away. The taker, who looks at the word
+/// only when it has nothing left, looks here each time; seldom written, so that costs nothing.
+#[repr(align(128))]
+struct Urgent(AtomicUsize);
 
 struct Sleeper {
     waker: Option<Waker>,
@@ -74,6 +80,7 @@ impl<B> Funnel<B> {
         Funnel {
             word: AtomicU64::new(0),
             sleeper: Mutex::new(Sleeper { waker: None, sleeps: 0 }),
+            urgent: Urgent(AtomicUsize::new(0)),
             records: core::marker::PhantomData,
         }
     }
@@ -90,6 +97,33 @@ impl<B> Funnel<B> {
     /// The caller holds the record, and gives it away where the answer is `Ok`.
     #[inline]
     pub(crate) unsafe fn put(&self, put: Rec<B>, room: usize) -> Result<(), Refused> {
+        // SAFETY: as the caller's.
+        unsafe {
+            if put.as_ref().flags.contains(Flags::PRIORITY) {
+                return self.put_urgent(put, room);
+            }
+            self.put_in_line(put, room)
+        }
+    }
+
+    /// # Safety
+    /// As [`put`](Funnel::put).
+    #[cold]
+    unsafe fn put_urgent(&self, put: Rec<B>, room: usize) -> Result<(), Refused> {
+        // Said before, for afterwards the funnel may be gone.
+        self.urgent.0.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: as the caller's.
+        let put = unsafe { self.put_in_line(put, room) };
+        if put.is_err() {
+            self.urgent.0.fetch_sub(1, Ordering::Relaxed);
+        }
+        put
+    }
+
+    /// # Safety
+    /// As [`put`](Funnel::put).
+    #[inline]
+    unsafe fn put_in_line(&self, put: Rec<B>, room: usize) -> Result<(), Refused> {
         let mut now = self.word.load(Ordering::Relaxed);
         loop {
             if now & MARKS != 0 {
@@ -161,10 +195,25 @@ impl<B> Funnel<B> {
         self.word.load(Ordering::Relaxed) < COUNT
     }
 
+    /// True where a taker has to look at what is there before it goes on with what it has.
+    #[inline]
+    pub(crate) fn is_next(&self, has: &Queue<B>) -> bool {
+        (has.len() == 0 || self.urgent.0.load(Ordering::Relaxed) > 0) && !self.is_empty()
+    }
+
     /// Takes what is there into a queue, oldest first; how many. For one taker at a time.
     #[inline]
     pub(crate) fn take(&self, into: &mut Queue<B>) -> usize {
-        if self.is_empty() { 0 } else { self.take_all(0, into) }
+        if self.is_empty() {
+            return 0;
+        }
+        let urgent = into.urgent();
+        let count = self.take_all(0, into);
+        let urgent = into.urgent().wrapping_sub(urgent);
+        if urgent > 0 {
+            self.urgent.0.fetch_sub(urgent, Ordering::Relaxed);
+        }
+        count
     }
 
     /// The same, and nothing can be put in any more.

@@ -26,7 +26,7 @@ const QUEUED: usize = 2;
 const CLOSED: usize = 4;
 
 /// How often a sender that waits looks whether the one inside has left.
-const LOOKS: usize = 100;
+const LOOKS: usize = 400;
 
 /// What a gate has seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

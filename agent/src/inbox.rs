@@ -249,11 +249,16 @@ impl<B: Send + 'static> Inbox<B> {
         }
     }
 
-    /// The next message that is back, those with priority first.
+    /// The next message that is back, those with priority first. The others come in the order in
+    /// which this thread learns of them: what was completed at once may come before what came
+    /// back late, and earlier.
     #[inline]
     pub fn get(&self) -> Option<Message<B>> {
-        self.fetch();
         // SAFETY: the inbox is one thread's, and nothing here comes back to it.
+        if self.shared().funnel.is_next(unsafe { &*self.back.get() }) {
+            self.fetch();
+        }
+        // SAFETY: as above.
         let record = unsafe { &mut *self.back.get() }.pop()?;
         Some(self.got(record))
     }
@@ -268,9 +273,6 @@ impl<B: Send + 'static> Inbox<B> {
     /// Takes over what has come in since, with the counts that it brings.
     #[inline]
     fn fetch(&self) {
-        if self.shared().funnel.is_empty() {
-            return;
-        }
         // SAFETY: as in `get`.
         let came = self.shared().funnel.take(unsafe { &mut *self.back.get() });
         self.spare.set(self.spare.get() + came);

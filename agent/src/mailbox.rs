@@ -215,7 +215,7 @@ impl<B: Send + 'static> Receiver<B> {
     #[inline]
     fn fetch(&self, got: &mut Queue<B>) -> bool {
         let Mailbox { funnel, owned } = &*self.mailbox;
-        if funnel.is_empty() {
+        if !funnel.is_next(got) {
             return false;
         }
         // Until it is known how many.
@@ -260,7 +260,8 @@ impl<B: Send + 'static> Receiver<B> {
     pub fn drop_message(&self, id: MessageId) -> Result<(), Errno> {
         // SAFETY: as in `next`.
         let got = unsafe { &mut *self.got.get() };
-        self.fetch(got);
+        self.mailbox.owned.exact.0.store(CHANGING, Ordering::Relaxed);
+        self.mailbox.funnel.take(got);
         let droppable = |record: NonNull<Record<B>>| {
             // SAFETY: held by the queue.
             unsafe { record.as_ref() }.flags.contains(Flags::DROPPABLE)

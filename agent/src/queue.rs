@@ -97,15 +97,24 @@ pub(crate) struct Queue<B: 'static> {
     urgent: List<B>,
     others: List<B>,
     len: usize,
+    /// Messages with priority that were ever put in.
+    urgents: usize,
 }
 
 impl<B> Queue<B> {
     pub(crate) const fn new() -> Queue<B> {
-        Queue { urgent: List::new(), others: List::new(), len: 0 }
+        Queue { urgent: List::new(), others: List::new(), len: 0, urgents: 0 }
     }
 
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.len
+    }
+
+    /// How many messages with priority were ever put in.
+    #[inline]
+    pub(crate) fn urgent(&self) -> usize {
+        self.urgents
     }
 
     /// # Safety
@@ -115,6 +124,7 @@ impl<B> Queue<B> {
         self.len += 1;
         // SAFETY: held by the caller.
         let urgent = unsafe { record.as_ref() }.flags.contains(Flags::PRIORITY);
+        self.urgents = self.urgents.wrapping_add(usize::from(urgent));
         let lane = if urgent { &mut self.urgent } else { &mut self.others };
         // SAFETY: as the caller's.
         unsafe { lane.push(record) };

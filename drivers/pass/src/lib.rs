@@ -11,19 +11,27 @@ use driver::{
     Outcome, Port, Request,
 };
 
-/// The layer that does nothing.
-///
-/// It steps out of the way, or, where it was told to, waits for the completion like a layer that
-/// has something to undo.
+/// The layer that does nothing, and steps out of the way.
 pub struct Pass {
     lower: Lower,
-    frames: bool,
 }
 
 impl Pass {
-    /// A layer above `lower`; with `frames`, completions come back through it.
-    pub fn new(lower: Lower, frames: bool) -> Pass {
-        Pass { lower, frames }
+    /// A layer above `lower`.
+    pub fn new(lower: Lower) -> Pass {
+        Pass { lower }
+    }
+}
+
+/// The same, but it waits for completions, like a layer that has something to undo.
+pub struct Hears {
+    lower: Lower,
+}
+
+impl Hears {
+    /// A layer above `lower`.
+    pub fn new(lower: Lower) -> Hears {
+        Hears { lower }
     }
 }
 
@@ -43,28 +51,33 @@ pub const KIND: Kind = Kind {
 
 fn make(options: &Options, lower: Option<Lower>, _: &Context) -> Built {
     let lower = Lower::required(lower, &KIND)?;
-    Ok(Arc::new(Pass::new(lower, options.flag("frames"))))
+    Ok(match options.flag("frames") {
+        true => Arc::new(Hears::new(lower)),
+        false => Arc::new(Pass::new(lower)),
+    })
 }
 
 impl Port<Body> for Pass {
     #[inline]
     fn begin<'s>(&'s self, request: Request<'s>) -> Outcome<'s, Body> {
-        if self.frames {
-            return self.forward(request);
-        }
         request.pass(&self.lower.port)
     }
 }
 
-impl Pass {
-    /// Apart, so that what only passes on needs no stack frame.
-    #[inline(never)]
-    fn forward<'s>(&'s self, request: Request<'s>) -> Outcome<'s, Body> {
+impl Port<Body> for Hears {
+    #[inline]
+    fn begin<'s>(&'s self, request: Request<'s>) -> Outcome<'s, Body> {
         request.forward(self, &self.lower.port, [0; 3])
     }
 }
 
 impl Driver for Pass {
+    fn describe(&self) -> Description {
+        self.lower.description
+    }
+}
+
+impl Driver for Hears {
     fn describe(&self) -> Description {
         self.lower.description
     }

@@ -11,7 +11,7 @@ use std::{hint::black_box, sync::Arc};
 
 use driver::{Body, Call, Cred, Data, Driver, Lower, Neighbour, Node, Op, Origin, Spin, Status};
 use driver_null::Null;
-use driver_pass::Pass;
+use driver_pass::{Hears, Pass};
 
 use plain::Plain;
 
@@ -66,7 +66,9 @@ fn stack(layers: usize, hear: bool) -> Neighbour<Body> {
     let null = Neighbour::new(Arc::new(Null), 1);
     (0..layers).fold(null, |port, _| {
         let lower = Lower { port, description: Null.describe() };
-        Neighbour::new(Arc::new(Pass::new(lower, hear)), 1)
+        let layer: Arc<dyn Port<Body>> =
+            if hear { Arc::new(Hears::new(lower)) } else { Arc::new(Pass::new(lower)) };
+        Neighbour::new(layer, 1)
     })
 }
 

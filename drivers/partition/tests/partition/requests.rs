@@ -108,7 +108,7 @@ fn it_describes_its_own_size_and_the_disks_features() {
 fn a_stack_costs_one_look_at_the_bottom_and_moves_nothing() {
     let probe = Probe::new(two().disk());
     let part = partition(&probe, 1, None).ok().unwrap();
-    let pass = driver_pass::Pass::new(lower(&Arc::new(Over(part))), true);
+    let pass = driver_pass::Hears::new(lower(&Arc::new(Over(part))));
     let mut room = [9; 512];
     let address = room.as_ptr() as usize;
     let body = Body::new(Op::Read { node: Node::ROOT, offset: 512 }, Cred::ROOT);
