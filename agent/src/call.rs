@@ -250,7 +250,9 @@ unsafe fn wait_for<B>(record: NonNull<Record<B>>, wait: &dyn Wait, deadline: Dea
     // not in use yet.
     let (late, rest) = unsafe {
         let late = access::late(record);
-        (late, (*late).rest.write(Rest::new(Reply::Call)) as *mut Rest<B>)
+        let rest = (&raw mut (*late).rest).cast::<Rest<B>>();
+        rest.write(Rest::new(Reply::Call));
+        (late, rest)
     };
     // SAFETY: written above; only shared from here on.
     let shared = unsafe { &*rest };

@@ -47,8 +47,9 @@ pub(crate) unsafe fn hand_over_first<B>(record: Rec<B>) {
     unsafe {
         // Nobody can ask for an abort, or a mark does: the message is not touched once it is
         // given away, so no pin is needed.
-        let marked = matches!(keeper.through, Through::Marks);
-        if marked || (state(record).is_private() && keeper.guard().is_none()) {
+        let seen = state(record).see_own();
+        let marked = matches!(keeper.through, Through::Marks) && !seen.is_aborted();
+        if marked || (seen.is_private() && keeper.guard().is_none()) {
             return keeper.take(Kept::new(record));
         }
         state(record).pin_first();
@@ -101,12 +102,16 @@ pub(crate) unsafe fn give<B>(record: Rec<B>) {
         (*rest.keeper.get()).write(keeper);
         let seen = rest.state.see();
         let kept = Kept::new(record);
+        // An abort that was asked for before is told of no more: to the keeper then, or to none.
+        let told = seen.is_aborted();
         match keeper.through {
-            // What keeps by itself is told once it has taken the message.
-            Through::Queue | Through::Marks => keeper.take(kept),
-            _ if seen.is_aborted() => kept.done(Errno::ECANCELED),
-            Through::Open => keeper.take(kept),
+            Through::Join => keeper.take(kept),
+            _ if told => kept.done(Errno::ECANCELED),
+            Through::Open | Through::Queue | Through::Marks => keeper.take(kept),
             Through::Guard(guard) => guard.as_ref().take(keeper, kept),
+        }
+        if told {
+            return unpin(record, late);
         }
         match rest.state.publish(seen.hop()) {
             Published::Yes => {}

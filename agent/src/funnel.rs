@@ -10,7 +10,7 @@ use crate::{
     access,
     queue::{List, Queue},
     record::{Flags, Record},
-    sync::{AtomicU64, AtomicUsize, Mutex, Ordering, left_out, order},
+    sync::{AtomicPtr, AtomicUsize, Mutex, Ordering, left_out, order},
     wait::{Deadline, Wait},
 };
 
@@ -31,11 +31,11 @@ const ADDRESS: u64 = COUNT - 1;
 
 #[repr(align(128))] // its word is everybody's: nothing else shares the cache line
 pub(crate) struct Funnel<B: 'static> {
-    word: AtomicU64,
+    /// The address carries the bits; the pointer says that it is one.
+    word: AtomicPtr<Record<B>>,
     /// Only for sleep and wake-up.
     sleeper: Mutex<Sleeper>,
     urgent: Urgent,
-    records: core::marker::PhantomData<Rec<B>>,
 }
 
 /// Messages with priority that are there, or will be right away. The taker, who looks at the word
@@ -60,28 +60,39 @@ pub(crate) enum Refused {
     Closed,
 }
 
-fn address(word: u64) -> u64 {
-    word & ADDRESS
+type Word<B> = *mut Record<B>;
+
+// The count stands above the 48 bits that an address has.
+const _: () = assert!(usize::BITS == 64);
+
+#[inline]
+fn bits<B>(word: Word<B>) -> u64 {
+    word.addr() as u64
 }
 
-fn count(word: u64) -> usize {
-    (word >> 48) as usize
+#[inline]
+fn count<B>(word: Word<B>) -> usize {
+    (bits(word) >> 48) as usize
+}
+
+fn mark<B>(bits: u64) -> Word<B> {
+    core::ptr::without_provenance_mut(bits as usize)
 }
 
 /// The record of a word that is no mark.
-fn record<B>(word: u64) -> Option<Rec<B>> {
+#[inline]
+fn record<B>(word: Word<B>) -> Option<Rec<B>> {
     // Bit 47 says whether the rest above it is ones or zeros.
-    let address = ((address(word) << 16) as i64 >> 16) as usize;
-    NonNull::new(core::ptr::with_exposed_provenance_mut(address)).filter(|_| word & MARKS == 0)
+    let record = word.map_addr(|bits| ((bits << 16) as isize >> 16) as usize);
+    NonNull::new(record).filter(|_| bits(word) & MARKS == 0)
 }
 
 impl<B> Funnel<B> {
     pub(crate) fn new() -> Funnel<B> {
         Funnel {
-            word: AtomicU64::new(0),
+            word: AtomicPtr::new(core::ptr::null_mut()),
             sleeper: Mutex::new(Sleeper { waker: None, sleeps: 0 }),
             urgent: Urgent(AtomicUsize::new(0)),
-            records: core::marker::PhantomData,
         }
     }
 
@@ -126,7 +137,7 @@ impl<B> Funnel<B> {
     unsafe fn put_in_line(&self, put: Rec<B>, room: usize) -> Result<(), Refused> {
         let mut now = self.word.load(Ordering::Relaxed);
         loop {
-            if now & MARKS != 0 {
+            if bits(now) & MARKS != 0 {
                 // SAFETY: as the caller's.
                 return unsafe { self.put_waking(put, room) };
             }
@@ -150,13 +161,13 @@ impl<B> Funnel<B> {
         let mut now = self.word.load(Ordering::Relaxed);
         let mut sleeper = None;
         let put = loop {
-            if now == CLOSED && !left_out("funnel-closed") {
+            if bits(now) == CLOSED && !left_out("funnel-closed") {
                 break Err(Refused::Closed);
             }
             if count(now) >= room {
                 break Err(Refused::Full);
             }
-            if now & WAITING != 0 && !left_out("funnel-wake") {
+            if bits(now) & WAITING != 0 && !left_out("funnel-wake") {
                 // Whoever takes the waker wakes it, in any case: at worst a sleeper looks once
                 // too often.
                 let found = self.sleeper.lock().waker.take();
@@ -179,12 +190,12 @@ impl<B> Funnel<B> {
     /// # Safety
     /// The caller holds the record, and gives it away where the answer is `Ok`.
     #[inline]
-    unsafe fn link(&self, put: Rec<B>, now: u64) -> Result<(), u64> {
+    unsafe fn link(&self, put: Rec<B>, now: Word<B>) -> Result<(), Word<B>> {
         // SAFETY: held by the caller.
         unsafe { access::own(put) }.next = record(now);
-        let this = put.as_ptr().expose_provenance() as u64 & ADDRESS;
         // Past what can be counted nobody counts: it is no funnel with a limit.
-        let next = this | ((count(now) as u64 + 1).min(MOST as u64) * COUNT);
+        let count = (count(now) as u64 + 1).min(MOST as u64) * COUNT;
+        let next = put.as_ptr().map_addr(|this| (this as u64 & ADDRESS | count) as usize);
         let done = order("funnel-put", Ordering::Release);
         self.word.compare_exchange_weak(now, next, done, Ordering::Relaxed).map(|_| ())
     }
@@ -192,7 +203,7 @@ impl<B> Funnel<B> {
     /// True where there is nothing to take.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.word.load(Ordering::Relaxed) < COUNT
+        bits(self.word.load(Ordering::Relaxed)) < COUNT
     }
 
     /// True where a taker has to look at what is there before it goes on with what it has.
@@ -223,7 +234,7 @@ impl<B> Funnel<B> {
 
     #[inline]
     fn take_all(&self, leave: u64, into: &mut Queue<B>) -> usize {
-        let word = self.word.swap(leave, order("funnel-take", Ordering::Acquire));
+        let word = self.word.swap(mark(leave), order("funnel-take", Ordering::Acquire));
         let Some(last) = record(word) else { return 0 };
         // SAFETY: taken off the word, so held here.
         if unsafe { access::own(last) }.next.is_none() {
@@ -242,7 +253,7 @@ impl<B> Funnel<B> {
             return true;
         }
         let asleep = self.leave_waker(wait.waker());
-        let empty = |now: u64| (now < COUNT || left_out("funnel-look")).then_some(asleep);
+        let empty = |now| (bits(now) < COUNT || left_out("funnel-look")).then_some(mark(asleep));
         // Whoever sees the mark finds the waker: it is behind the lock.
         let before = self.word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, empty);
         if before.is_err() {

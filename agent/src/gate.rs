@@ -9,7 +9,7 @@ use core::{ptr::NonNull, task::Waker};
 use crate::{
     access,
     guard::Guard,
-    late::Resume,
+    late::{Pinned, Resume},
     port::MessageId,
     queue::Queue,
     record::{Flags, Record},
@@ -53,7 +53,7 @@ pub(crate) struct Gate<B: 'static> {
 struct Waiting<B: 'static> {
     entries: Queue<B>,
     /// Linked through `next_abort`.
-    aborts: Option<Rec<B>>,
+    aborts: Option<Pinned<B>>,
     limit: usize,
     open: bool,
     bell: Option<Waker>,
@@ -82,7 +82,7 @@ pub(crate) enum Next<B: 'static> {
     /// A message, held by the caller from here on.
     Message(Rec<B>),
     /// A message whose keeper is to be asked to abort, with its pin.
-    Abort(Rec<B>),
+    Abort(Pinned<B>),
     /// Nothing; the gate is left.
     Left,
     /// A sender that waits drains from here on; it is to be woken.
@@ -212,9 +212,9 @@ impl<B> Gate<B> {
     ///
     /// # Safety
     /// The caller has pinned the record, and gives the pin away where the answer is `Queued`.
-    pub(crate) unsafe fn enter_abort(&self, record: Rec<B>) -> Option<Entered> {
+    pub(crate) unsafe fn enter_abort(&self, record: Pinned<B>) -> Option<Entered> {
         // SAFETY: pinned.
-        let rest = unsafe { access::rest(record) };
+        let rest = unsafe { access::rest_in(record.late) };
         let mut waiting = self.waiting.lock();
         // Whoever replies takes a queued abort out again: it must not come in after that.
         if rest.state.see().is_replied() && !left_out("abort-after-reply") {
@@ -239,12 +239,14 @@ impl<B> Gate<B> {
         let (mut found, mut rest) = (false, waiting.aborts.take());
         while let Some(abort) = rest {
             // SAFETY: pinned while it is queued, and the link is protected by the lock.
-            rest = unsafe { (*access::rest(abort).next_abort.get()).take() };
-            if abort == record {
+            rest = unsafe { (*access::rest_in(abort.late).next_abort.get()).take() };
+            if abort.record == record {
                 found = true;
             } else {
                 // SAFETY: as above.
-                unsafe { *access::rest(abort).next_abort.get() = waiting.aborts.replace(abort) };
+                unsafe {
+                    *access::rest_in(abort.late).next_abort.get() = waiting.aborts.replace(abort)
+                };
             }
         }
         found
@@ -261,7 +263,7 @@ impl<B> Gate<B> {
         }
         if let Some(abort) = waiting.aborts {
             // SAFETY: pinned while it is queued, and the link is protected by the lock.
-            waiting.aborts = unsafe { (*access::rest(abort).next_abort.get()).take() };
+            waiting.aborts = unsafe { (*access::rest_in(abort.late).next_abort.get()).take() };
             return Next::Abort(abort);
         }
         match waiting.entries.pop() {
@@ -281,7 +283,7 @@ impl<B> Gate<B> {
         let mut waiting = self.waiting.lock();
         if let Some(abort) = waiting.aborts {
             // SAFETY: pinned while it is queued, and the link is protected by the lock.
-            waiting.aborts = unsafe { (*access::rest(abort).next_abort.get()).take() };
+            waiting.aborts = unsafe { (*access::rest_in(abort.late).next_abort.get()).take() };
             return Some(Next::Abort(abort));
         }
         let next = waiting.entries.pop();

@@ -9,7 +9,7 @@ use crate::{
     ending,
     engine::{self, Step},
     gate::{Entered, Gate, Next},
-    late::{Keeper, Late, Resume, Through},
+    late::{Keeper, Late, Pinned, Resume, Through},
     port::{Catch, MessageId, Port},
     queue::List,
     record::Record,
@@ -79,12 +79,12 @@ impl<B> Guard<B> {
         // SAFETY: held by the caller; `keep` has written `keeping`, and the frames are written.
         unsafe {
             let frames = usize::from(waiting)..usize::from(record.as_ref().frames);
-            let late = &mut *access::late(record);
-            let keeper = late.keeping.assume_init_mut();
+            let late = access::late(record);
+            let keeper = (*late).keeping.assume_init_mut();
             if let Through::Open = keeper.through {
                 keeper.through = Through::Guard(this);
             }
-            for frame in &mut late.frames[frames] {
+            for frame in &mut (&mut (*late).frames)[frames] {
                 frame.assume_init_mut().guard.get_or_insert(this);
             }
         }
@@ -144,7 +144,7 @@ impl<B> Guard<B> {
                 // SAFETY: pinned by its entry, whose pin goes on to the list.
                 Next::Abort(record) => unsafe {
                     self.abort_inside(record);
-                    *access::rest(record).next_abort.get() = aborts.replace(record);
+                    *access::rest_in(record.late).next_abort.get() = aborts.replace(record);
                 },
                 // SAFETY: taken off the queue, so held; the gate is too.
                 Next::Message(record) => unsafe { self.work(gate, record, &mut worked) },
@@ -242,7 +242,7 @@ impl<B> Guard<B> {
     pub(crate) unsafe fn abort(&self, record: Rec<B>, late: *mut Late<B>) {
         if let Some(gate) = &self.gate {
             // SAFETY: pinned.
-            match unsafe { gate.enter_abort(record) } {
+            match unsafe { gate.enter_abort(Pinned { record, late }) } {
                 Some(Entered::Inside) => {}
                 Some(_) => return,
                 // SAFETY: pinned by the caller.
@@ -250,7 +250,7 @@ impl<B> Guard<B> {
             }
         }
         // SAFETY: pinned, and let in where there is a gate.
-        unsafe { self.abort_inside(record) };
+        unsafe { self.abort_inside(Pinned { record, late }) };
         if let Some(gate) = &self.gate {
             self.leave(gate);
         }
@@ -261,12 +261,14 @@ impl<B> Guard<B> {
     /// # Safety
     /// The caller has pinned the record, whose `abort_at` is settled, and holds the gate if
     /// there is one.
-    unsafe fn abort_inside(&self, record: Rec<B>) {
+    unsafe fn abort_inside(&self, pinned: Pinned<B>) {
         // SAFETY: settled, and not written any more.
-        let Some(keeper) = (unsafe { *access::rest(record).abort_at.read() }) else { return };
+        let Some(keeper) = (unsafe { *access::rest_in(pinned.late).abort_at.read() }) else {
+            return;
+        };
         // SAFETY: a keeper lives until delivery, which waits for the pin.
         let port = unsafe { &*keeper.port };
-        let id = MessageId(record.as_ptr() as usize);
+        let id = MessageId(pinned.record.as_ptr() as usize);
         match &self.containment {
             None => port.abort(id),
             Some(containment) => containment.abort(port, id),
@@ -300,7 +302,7 @@ impl<B> Guard<B> {
             // SAFETY: pinned by its entry.
             Next::Abort(record) => unsafe {
                 self.abort_inside(record);
-                ending::unpin(record, access::late(record));
+                ending::unpin(record.record, record.late);
             },
             // SAFETY: taken off the queue, so held.
             Next::Message(record) => unsafe {
@@ -317,7 +319,7 @@ impl<B> Guard<B> {
 
 /// # Safety
 /// The caller holds the records of `worked`, and a pin on each of `aborts`, and gives them away.
-unsafe fn finish_drained<B>(mut worked: List<B>, mut aborts: Option<Rec<B>>) {
+unsafe fn finish_drained<B>(mut worked: List<B>, mut aborts: Option<Pinned<B>>) {
     while let Some(record) = worked.pop() {
         // SAFETY: held by the caller.
         let own = unsafe { access::own(record) };
@@ -328,8 +330,8 @@ unsafe fn finish_drained<B>(mut worked: List<B>, mut aborts: Option<Rec<B>>) {
     while let Some(record) = aborts {
         // SAFETY: pinned, and no longer in any queue.
         unsafe {
-            aborts = (*access::rest(record).next_abort.get()).take();
-            ending::unpin(record, access::late(record));
+            aborts = (*access::rest_in(record.late).next_abort.get()).take();
+            ending::unpin(record.record, record.late);
         }
     }
 }

@@ -92,7 +92,7 @@ impl<B: Send + 'static> Join<B> {
         }
         self.left.store(away + 1, Ordering::Relaxed);
         self.inner.lock().merge = Some(merge);
-        request.keep_through(self, Through::Queue)
+        request.keep_through(self, Through::Join)
     }
 
     /// Writes the children down, each with its part of the parent's data; how many there are.
@@ -241,6 +241,9 @@ impl<B: Send + 'static> Port<B> for Join<B> {
     /// The parent has come: its children can be sent.
     fn take(&self, mut parent: Kept<B>) {
         let (held, gates) = parent.record_mut().held();
+        let id = parent.id();
+        // Asked for on the way here; nobody else passes it on then.
+        let aborted = parent.aborted();
         self.inner.lock().parent = Some(parent);
         while let Some(record) = self.next_kept() {
             // SAFETY: kept and not handed over: this join's. What the parent's chain of calls
@@ -249,6 +252,9 @@ impl<B: Send + 'static> Port<B> for Join<B> {
                 (*record.as_ptr()).inherit(held, &gates);
                 engine::hand_over_first(record);
             }
+        }
+        if aborted {
+            self.abort(id);
         }
         self.one_less();
     }

@@ -49,6 +49,8 @@ pub(crate) enum Through<B: 'static> {
     Guard(NonNull<Guard<B>>),
     /// As it is: a queue of this crate's, which needs no guard.
     Queue,
+    /// As it is, and even where the abort was asked for before: it ends what it has begun.
+    Join,
     /// As it is, and an abort is a mark on the message, which whoever takes it off looks for.
     Marks,
 }
@@ -129,7 +131,7 @@ pub(crate) struct Rest<B: 'static> {
     /// read.
     pub(crate) abort_at: Cell<Option<Keeper<B>>>,
     /// The next abort in that guard's queue, whose lock protects it.
-    pub(crate) next_abort: Cell<Option<NonNull<Record<B>>>>,
+    pub(crate) next_abort: Cell<Option<Pinned<B>>>,
     /// What the sender is to drain, where the state says so.
     pub(crate) drain: Cell<Option<NonNull<Guard<B>>>>,
 }
@@ -230,3 +232,17 @@ impl<B> Rest<B> {
         }
     }
 }
+
+/// A record that is pinned and not held: the head is its holder's.
+pub(crate) struct Pinned<B: 'static> {
+    pub(crate) record: NonNull<Record<B>>,
+    pub(crate) late: *mut Late<B>,
+}
+
+impl<B> Clone for Pinned<B> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<B> Copy for Pinned<B> {}

@@ -26,6 +26,11 @@
 #![no_std]
 // Without allocation there are calls only, and much that only other messages need.
 #![cfg_attr(not(feature = "alloc"), allow(dead_code, unused_imports))]
+// What is counted there is a plain reference here.
+#![cfg_attr(
+    not(feature = "alloc"),
+    allow(clippy::borrow_deref_ref, clippy::needless_option_as_deref, clippy::clone_on_copy)
+)]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;

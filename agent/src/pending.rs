@@ -26,7 +26,7 @@ impl<B: Send + 'static> Ticket<B> {
     /// Asks for the abort, once; the message still comes back, cancelled or completed. Nothing
     /// happens where it is back already, or has been sent again since.
     pub fn abort(&self) {
-        self.heap.abort(self.send);
+        Heap::abort(&self.heap, self.send);
     }
 
     /// True where that send is over: the message is back, or on its way out of its target's
@@ -41,7 +41,7 @@ impl<B: Send + 'static> Ticket<B> {
     }
 
     pub(crate) fn id(&self) -> MessageId {
-        MessageId(self.heap.raw().as_ptr() as usize)
+        MessageId(Heap::raw(&self.heap).as_ptr() as usize)
     }
 }
 

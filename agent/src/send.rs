@@ -50,9 +50,9 @@ unsafe impl<B: Send> Sync for Heap<B> {}
 
 impl<B: 'static> Heap<B> {
     /// Asks for the abort of one send.
-    pub(crate) fn abort(&self, send: u32) {
+    pub(crate) fn abort(this: &Counted<Heap<B>>, send: u32) {
         // SAFETY: record and late part live in the allocation, the latter complete.
-        unsafe { ending::abort(self.raw(), self.late.get(), send) }
+        unsafe { ending::abort(Heap::raw(this), this.late.get(), send) }
     }
 
     /// The record of an allocation, with which it can be found again.
@@ -76,8 +76,8 @@ impl<B: 'static> Heap<B> {
     }
 
     #[inline]
-    pub(crate) fn raw(&self) -> NonNull<Record<B>> {
-        Heap::record_of(self)
+    pub(crate) fn raw(this: &Counted<Heap<B>>) -> NonNull<Record<B>> {
+        Heap::record_of(Counted::as_ptr(this))
     }
 
     #[inline]
@@ -124,7 +124,7 @@ impl<B: 'static> Message<B> {
         // ports alive is let go of only now: they may be what replied. Somebody may wait for the
         // message the next time, so it may not be dropped then.
         unsafe {
-            access::own(heap.raw()).release();
+            access::own(Heap::raw(&heap)).release();
             (*heap.record.0.get()).flags.remove(Flags::DROPPABLE.union(Flags::TICKET));
         }
         Message { heap, body: PhantomData }
@@ -147,7 +147,7 @@ impl<B: 'static> Message<B> {
     #[inline]
     pub(crate) fn is_of_inbox(&self) -> bool {
         // SAFETY: not in flight, so this value is the holder.
-        matches!(unsafe { &access::own(self.heap.raw()).reply }, Reply::Inbox(_))
+        matches!(unsafe { &access::own(Heap::raw(&self.heap)).reply }, Reply::Inbox(_))
     }
 
     /// The message as a record that [`from_record`](Message::from_record) makes one of again.
@@ -243,7 +243,7 @@ impl<B: Send + 'static> Message<B> {
     /// How the message ended, the last time that it came back.
     pub fn status(&self) -> Status {
         // SAFETY: not in flight, so this value is the holder.
-        unsafe { access::own(self.heap.raw()) }.status
+        unsafe { access::own(Heap::raw(&self.heap)) }.status
     }
 
     /// True where the last target dropped the message from its queue: it looks as if never sent.
@@ -265,7 +265,7 @@ impl<B: Send + 'static> Message<B> {
 
     /// The name of the message while it is kept.
     pub fn id(&self) -> MessageId {
-        MessageId(self.heap.raw().as_ptr() as usize)
+        MessageId(Heap::raw(&self.heap).as_ptr() as usize)
     }
 
     /// A handle that can ask for the abort of the next send, and whether that is back.
@@ -341,7 +341,8 @@ impl<B: Send + 'static> Message<B> {
         self.record_mut().flags.remove(Flags::DROPPED);
         // SAFETY: not in flight, so this value is the holder. What is there needs no drop: a
         // port that was replied to has been taken out.
-        let before = core::mem::replace(unsafe { &mut access::own(self.heap.raw()).reply }, reply);
+        let before =
+            core::mem::replace(unsafe { &mut access::own(Heap::raw(&self.heap)).reply }, reply);
         debug_assert!(!matches!(before, Reply::Port(_)));
         core::mem::forget(before);
         // The message is in flight from here on: delivery makes the value again.
@@ -375,7 +376,7 @@ impl<B: Send + 'static> Message<B> {
 
     /// Where the record is, for as long as the message.
     pub(crate) fn record_at(&self) -> NonNull<Record<B>> {
-        self.heap.raw()
+        Heap::raw(&self.heap)
     }
 
     /// Data of somebody else's, for the next [`start_for`](Message::start_for).

@@ -27,7 +27,7 @@ pub const QUEUE_LIMIT: usize = 1024;
 /// message that is sent, where the queue is full (a `call` waits); `ELOOP` where the chain holds
 /// too many serializers; `EINVAL` to a message handed to [`take`](Port::take) that was not kept
 /// with this port; `EIO` once a contained driver has panicked.
-pub struct Serialized<B: 'static, P: Port<B>, C: Catch = Uncontained> {
+pub struct Serialized<B: 'static, P: Port<B>, C: Catch + 'static = Uncontained> {
     guard: Guard<B>,
     catch: Option<Held<C>>,
     port: P,
@@ -47,7 +47,7 @@ fn guard<B>(held: bool, catch: Option<Held<dyn Catch>>) -> Guard<B> {
 impl<B: Send + 'static, P: Port<B>, C: Catch + 'static> Serialized<B, P, C> {
     /// A serialized port around `port`, where a panic of the driver ends at the driver.
     pub fn contained(port: P, catch: Held<C>) -> Self {
-        Serialized { guard: guard(false, Some(catch.clone())), catch: Some(catch), port }
+        Serialized { guard: guard(false, Some(Held::<C>::clone(&catch))), catch: Some(catch), port }
     }
 
     /// The same with another limit to its queue.
@@ -261,7 +261,7 @@ impl<B: Send + 'static, P: Port<B> + 'static> Port<B> for ThreadPort<B, P> {
 
 /// An inline port around a driver that may panic: its panic ends at the driver. The message that
 /// met it is answered `EIO`, and so are all that come after, and those that the driver keeps.
-pub struct Contained<B: 'static, P: Port<B>, C: Catch> {
+pub struct Contained<B: 'static, P: Port<B>, C: Catch + 'static> {
     guard: Guard<B>,
     catch: Held<C>,
     port: P,
@@ -270,7 +270,7 @@ pub struct Contained<B: 'static, P: Port<B>, C: Catch> {
 impl<B: Send + 'static, P: Port<B>, C: Catch + 'static> Contained<B, P, C> {
     /// A contained port around `port`.
     pub fn new(port: P, catch: Held<C>) -> Self {
-        Contained { guard: Guard::new(None, Some(catch.clone())), catch, port }
+        Contained { guard: Guard::new(None, Some(Held::<C>::clone(&catch))), catch, port }
     }
 
     /// The port inside.

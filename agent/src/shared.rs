@@ -189,7 +189,7 @@ mod tests {
             // SAFETY: `start + len` is below 64, and nobody else holds the arrays.
             unsafe { copy_in(far.as_mut_ptr().add(start), &SOURCE[..len]) };
             // SAFETY: as above.
-            unsafe { copy_out(far.as_ptr().add(start), &mut near[..len]) };
+            unsafe { copy_out(far.as_mut_ptr().add(start), &mut near[..len]) };
             assert_eq!(near[..len], SOURCE[..len]);
             assert!(far[..start].iter().chain(&far[start + len..]).all(|b| *b == 0));
         });

@@ -74,6 +74,13 @@ impl Seen {
         self.0 & WAITING != 0
     }
 
+    /// True where nobody but the holder may change the word.
+    #[inline]
+    pub(crate) fn is_private(self) -> bool {
+        self.0 & SHARED == 0
+    }
+
+    #[inline]
     pub(crate) fn is_aborted(self) -> bool {
         self.0 & ABORT != 0
     }
@@ -147,10 +154,10 @@ impl State {
         self.0.store(u64::from(send) << SEND | shared | future, Ordering::Relaxed);
     }
 
-    /// True where nobody but the holder may change the word.
+    /// The word for its holder, who learns nothing from others by it.
     #[inline]
-    pub(crate) fn is_private(&self) -> bool {
-        self.0.load(Ordering::Relaxed) & SHARED == 0
+    pub(crate) fn see_own(&self) -> Seen {
+        Seen(self.0.load(Ordering::Relaxed))
     }
 
     /// The first pin, by the sender.

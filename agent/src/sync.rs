@@ -3,7 +3,7 @@
 
 #[cfg(not(loom))]
 mod real {
-    pub(crate) use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
+    pub(crate) use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
     pub(crate) use spin::Mutex;
 
@@ -58,7 +58,7 @@ mod modelled {
 
     pub(crate) use loom::sync::{
         Arc as Counted,
-        atomic::{AtomicBool, Ordering, fence},
+        atomic::{AtomicBool, AtomicPtr, Ordering},
     };
 
     /// An atomic whose end is an access too: everybody else has to be through with it.

@@ -211,7 +211,8 @@ fn layers_above_find_the_message_as_it_was_before_the_panic() {
 #[test]
 fn what_waits_in_the_gate_of_a_driver_that_panics_is_answered_eio_and_the_gate_is_free() {
     watched(|| {
-        let bomb = Bomb::new(At::Begin, Keeper::new());
+        let keeper = Keeper::new();
+        let bomb = Bomb::new(At::Begin, keeper.clone());
         bomb.go.store(false, Ordering::SeqCst);
         let port = Arc::new(Serialized::contained(bomb, Arc::new(Unwinds)));
         let target: Target = port.clone();
@@ -237,6 +238,7 @@ fn what_waits_in_the_gate_of_a_driver_that_panics_is_answered_eio_and_the_gate_i
         assert_eq!(port.stats().inline, stats.inline + 1, "the gate is free");
         assert_eq!(entries(), before + 1);
         drop(below);
+        drop(keeper.next());
     });
 }
 

@@ -127,8 +127,9 @@ fn a_receipt_comes_once_for_each_queue_and_not_where_the_message_is_completed_in
         thread.run(&Park);
         message = inbox.get().unwrap();
         message.set_receipt(None);
-        assert!(inbox.send(message, &(shared as Target)).is_ok());
+        assert!(inbox.send(message, &(shared.clone() as Target)).is_ok());
         assert_eq!(bell.rings(), 4);
+        drop(shared.get());
     });
 }
 

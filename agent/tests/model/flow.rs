@@ -167,12 +167,12 @@ impl Model {
         matches!(self.ports[port].kind, Kind::Mailbox { .. })
     }
 
-    /// Gives a message to its keeper, inside its guard. A driver takes none that is not wanted.
+    /// Gives a message to its keeper, inside its guard: but none that is not wanted any more.
     pub(crate) fn give(&mut self, key: Key) -> Step<()> {
         let message = self.message(key);
         let (hop, keeper, aborted) = (message.hops, message.keeper, message.aborted);
         match keeper {
-            Keeper::Driver { .. } if aborted => self.complete(key, Errno::ECANCELED.into())?,
+            _ if aborted => return self.complete(key, Errno::ECANCELED.into()),
             Keeper::Queue(port) => self.put(port, key)?,
             Keeper::Gate(port) => {
                 let next = self.enter_guard(port, key, Resume::Begin)?;

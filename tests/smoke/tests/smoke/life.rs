@@ -130,7 +130,7 @@ fn the_end_of_a_process_closes_what_it_has() {
     let path = daemon.path.clone();
     let client = world.spawn(move || {
         let handles: Vec<_> = (0..5).map(|_| Handle::open(&path)).collect::<Result<_, _>>()?;
-        std::mem::forget(handles);
+        handles.into_iter().for_each(std::mem::forget);
         Ok(5)
     });
     assert_eq!(client.wait(), End::Gave(Ok(5)));
