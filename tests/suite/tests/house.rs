@@ -270,3 +270,23 @@ fn the_commands_that_the_readme_gives_are_the_ones_that_ci_runs() {
         assert!(ci.contains(command), ".ci/run lacks {command}");
     }
 }
+
+/// The tests that a text names as `file::test`.
+fn named_tests(text: &str) -> Vec<(&str, &str)> {
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':'));
+    let pairs = words.filter_map(|word| word.split_once("::"));
+    pairs.filter(|(_, test)| test.matches('_').count() > 2 && !test.contains(':')).collect()
+}
+
+#[test]
+fn the_tests_that_the_parity_table_names_are_there() {
+    let text = read(&root().join("ARCHITECTURE.md"));
+    let table = text.split("## Parity with DragonFly's ports").nth(1).expect("the section");
+    let named = named_tests(table.split("\n## ").next().unwrap_or_default());
+    assert!(named.len() > 40, "{}", named.len());
+    let missing = named.into_iter().filter(|(file, test)| {
+        let path = root().join(format!("agent/tests/{file}.rs"));
+        !fs::read_to_string(path).unwrap_or_default().contains(&format!("fn {test}("))
+    });
+    assert_none(missing.map(|(file, test)| format!("{file}::{test}")).collect(), "no such test");
+}
