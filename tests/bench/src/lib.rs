@@ -9,7 +9,9 @@ pub mod valgrind;
 
 use std::{hint::black_box, sync::Arc};
 
-use driver::{Body, Call, Cred, Data, Driver, Lower, Neighbour, Node, Op, Origin, Spin, Status};
+use driver::{
+    Body, Call, Cred, Data, Driver, Lower, Neighbour, Node, Op, Origin, Port, Spin, Status,
+};
 use driver_null::Null;
 use driver_pass::{Hears, Pass};
 
