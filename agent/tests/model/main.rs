@@ -23,6 +23,7 @@ mod waits;
 mod world;
 
 use std::{
+    mem::ManuallyDrop,
     sync::mpsc::{RecvTimeoutError, channel},
     thread,
     time::Duration,
@@ -105,10 +106,15 @@ fn run(kinds: &[Kind], ops: &[Op]) -> TestCaseResult {
 fn watched(kinds: Vec<Kind>, ops: Vec<Op>) -> TestCaseResult {
     let (sender, receiver) = channel();
     thread::spawn(move || {
-        let world = World::start(&kinds);
+        // What a case that went wrong leaves is not tidied up; any other leaves nothing.
+        let world = ManuallyDrop::new(World::start(&kinds));
         world.report_to(sender);
         let result = run(&kinds, &ops);
+        let went_well = result.is_ok();
         world.report(result);
+        if went_well {
+            drop(ManuallyDrop::into_inner(world));
+        }
     });
     match receiver.recv_timeout(PATIENCE) {
         Ok(result) => result,

@@ -3,7 +3,6 @@
 use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet, VecDeque},
-    mem::ManuallyDrop,
     rc::Rc,
     sync::{Arc, Weak, mpsc::Sender},
     task::{Wake, Waker},
@@ -126,20 +125,19 @@ pub(crate) struct World {
 }
 
 thread_local! {
-    /// Never dropped: what a failed case leaves is not tidied up, and any other leaves nothing.
-    static WORLD: RefCell<ManuallyDrop<Rc<World>>> = RefCell::default();
+    static WORLD: RefCell<Rc<World>> = RefCell::default();
 }
 
 /// The world of this thread.
 pub(crate) fn world() -> Rc<World> {
-    WORLD.with(|world| Rc::clone(&world.borrow()))
+    WORLD.with_borrow(Rc::clone)
 }
 
 impl World {
     /// A new world with ports of these kinds.
     pub(crate) fn start(kinds: &[Kind]) -> Rc<World> {
-        WORLD.with(|world| *world.borrow_mut() = ManuallyDrop::default());
-        let world = world();
+        let world = Rc::<World>::default();
+        WORLD.set(world.clone());
         (0..INBOXES).for_each(|_| world.homes.borrow_mut().push(Home::new(0)));
         for kind in kinds {
             let port = world.port(*kind);
