@@ -246,21 +246,39 @@ impl<B> Funnel<B> {
         unsafe { turn(last, into) }
     }
 
-    /// Sleeps until something is put in, or the deadline has come: then `true`. For the one
-    /// taker; it may wake without cause.
-    pub(crate) fn sleep(&self, wait: &dyn Wait, deadline: Deadline) -> bool {
-        if deadline.has_come(wait) {
-            return true;
+    /// Looks until there is what `look` takes; `None` where the deadline comes first. For the one
+    /// taker.
+    pub(crate) fn look<T>(
+        &self,
+        wait: &dyn Wait,
+        deadline: Deadline,
+        look: impl Fn() -> Option<T>,
+    ) -> Option<T> {
+        let mut looked = 0;
+        loop {
+            if let Some(taken) = look() {
+                return Some(taken);
+            }
+            if deadline.has_come(wait) {
+                return None;
+            }
+            if wait.look_again(looked) {
+                looked = looked.saturating_add(1);
+            } else {
+                self.sleep(wait, deadline);
+            }
         }
+    }
+
+    /// Sleeps until something is put in, or the deadline has come, or without cause.
+    fn sleep(&self, wait: &dyn Wait, deadline: Deadline) {
         let asleep = self.leave_waker(wait.waker());
         let empty = |now| (bits(now) < COUNT || left_out("funnel-look")).then_some(mark(asleep));
         // Whoever sees the mark finds the waker: it is behind the lock.
         let before = self.word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, empty);
-        if before.is_err() {
-            return false;
+        if before.is_ok() {
+            deadline.park(wait);
         }
-        deadline.park(wait);
-        deadline.has_come(wait)
     }
 
     /// The word that says that the taker sleeps, its waker left.

@@ -292,7 +292,7 @@ impl<B: Send + 'static> Inbox<B> {
     /// Waits for the next message.
     pub fn wait(&self, wait: &dyn Wait) -> Message<B> {
         loop {
-            if let Some(message) = self.look(wait, Deadline(None), || self.get()) {
+            if let Some(message) = self.shared().funnel.look(wait, Deadline(None), || self.get()) {
                 return message;
             }
         }
@@ -300,37 +300,17 @@ impl<B: Send + 'static> Inbox<B> {
 
     /// The same until a moment at the latest; then `None`.
     pub fn wait_until(&self, wait: &dyn Wait, moment: Moment) -> Option<Message<B>> {
-        self.look(wait, Deadline(Some(moment)), || self.get())
+        self.shared().funnel.look(wait, Deadline(Some(moment)), || self.get())
     }
 
     /// Waits for the very message that `ticket` is of, and leaves others where they are. The
     /// message must have been sent from here, and not been got back: else nothing ends the wait.
     pub fn wait_for(&self, ticket: &Ticket<B>, wait: &dyn Wait) -> Message<B> {
         loop {
-            if let Some(message) = self.look(wait, Deadline(None), || self.get_one(ticket)) {
+            if let Some(message) =
+                self.shared().funnel.look(wait, Deadline(None), || self.get_one(ticket))
+            {
                 return message;
-            }
-        }
-    }
-
-    fn look(
-        &self,
-        wait: &dyn Wait,
-        deadline: Deadline,
-        look: impl Fn() -> Option<Message<B>>,
-    ) -> Option<Message<B>> {
-        let mut looked = 0;
-        loop {
-            if let Some(message) = look() {
-                return Some(message);
-            }
-            if deadline.has_come(wait) {
-                return None;
-            }
-            if wait.look_again(looked) {
-                looked = looked.saturating_add(1);
-            } else {
-                self.shared().funnel.sleep(wait, deadline);
             }
         }
     }

@@ -239,20 +239,7 @@ impl<B: Send + 'static> Receiver<B> {
     }
 
     fn wait_for(&self, wait: &dyn Wait, deadline: Deadline) -> Option<Kept<B>> {
-        let mut looked = 0;
-        loop {
-            if let Some(kept) = self.get() {
-                return Some(kept);
-            }
-            if deadline.has_come(wait) {
-                return None;
-            }
-            if wait.look_again(looked) {
-                looked = looked.saturating_add(1);
-            } else {
-                self.mailbox.funnel.sleep(wait, deadline);
-            }
-        }
+        self.mailbox.funnel.look(wait, deadline, || self.get())
     }
 
     /// Takes a message that may be dropped out of the queue, as if it had never been sent.
