@@ -6,6 +6,7 @@ use crate::{
     late::{Late, Own, Rest},
     record::Record,
     state::State,
+    sync::expect_write,
 };
 
 type Rec<B> = NonNull<Record<B>>;
@@ -55,4 +56,17 @@ pub(crate) unsafe fn state<'a, B>(record: Rec<B>) -> &'a State {
 pub(crate) unsafe fn own<'a, B>(record: Rec<B>) -> &'a mut Own<B> {
     // SAFETY: only one party holds or delivers.
     unsafe { &mut *rest(record).own.get() }
+}
+
+/// Has the processor fetch what a holder writes, which another one wrote last.
+///
+/// # Safety
+/// As [`late`].
+#[inline]
+pub(crate) unsafe fn expect<B>(record: Rec<B>) {
+    // SAFETY: as the caller's; only addresses are made.
+    unsafe {
+        expect_write(late(record));
+        expect_write(&raw const (*record.as_ptr()).body);
+    }
 }

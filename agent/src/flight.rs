@@ -53,7 +53,7 @@ impl<B: 'static> Started<B> {
                 }
                 Ended::Kept(record) => {
                     // The sender goes on, and holds nothing that the message would wait for.
-                    (*record.as_ptr()).chain().truncate(0);
+                    (*record.as_ptr()).leave_gates();
                     if let Some(port) = hold {
                         // There is room: nothing else is held yet.
                         let held = access::own(record).hold(port);

@@ -10,7 +10,7 @@ use crate::{
     access,
     call::Origin,
     flight::Begun,
-    funnel::Funnel,
+    intake::Intake,
     late::Reply,
     pending::Ticket,
     port::Port,
@@ -27,10 +27,13 @@ type Rec<B> = NonNull<Record<B>>;
 /// Counts that an inbox takes out at once, to give one to each message that is kept.
 const BATCH: usize = 1 << 16;
 
+/// Replies that come in without a lock; more than that wait beside them.
+const SLOTS: usize = 1024;
+
 /// What the messages of an inbox come back to. It lives until the last of them is back: each
 /// carries a count, and brings it along.
 pub(crate) struct Shared<B: 'static> {
-    funnel: Funnel<B>,
+    intake: Intake<B>,
     counts: AtomicUsize,
     /// Ports of rights, kept alive for their messages: the inbox's, then the last one's.
     ports: RefCell<Vec<Arc<dyn Port<B>>>>,
@@ -44,7 +47,7 @@ impl<B> Shared<B> {
     #[inline]
     pub(crate) unsafe fn reply(this: NonNull<Shared<B>>, record: Rec<B>) {
         // SAFETY: the count keeps it alive until the message is in.
-        if unsafe { this.as_ref().funnel.put(record, usize::MAX) }.is_err() {
+        if unsafe { this.as_ref().intake.put(record, false) }.is_err() {
             // SAFETY: closed, so still held here, with its count.
             unsafe { Shared::free(this, record) }
         }
@@ -121,7 +124,7 @@ impl<B: Send + 'static> Inbox<B> {
     /// An inbox for up to `limit` messages that are sent and not got back.
     pub fn new(limit: usize) -> Inbox<B> {
         let shared = Shared {
-            funnel: Funnel::new(),
+            intake: Intake::new(limit, limit.min(SLOTS)),
             counts: AtomicUsize::new(BATCH + 1),
             ports: RefCell::new(Vec::new()),
         };
@@ -255,13 +258,20 @@ impl<B: Send + 'static> Inbox<B> {
     /// back late, and earlier.
     #[inline]
     pub fn get(&self) -> Option<Message<B>> {
-        // SAFETY: the inbox is one thread's, and nothing here comes back to it.
-        if self.shared().funnel.is_next(unsafe { &*self.back.get() }) {
+        if self.shared().intake.is_urgent() {
             self.fetch();
         }
-        // SAFETY: as above.
-        let record = unsafe { &mut *self.back.get() }.pop()?;
+        // SAFETY: the inbox is one thread's, and nothing here comes back to it.
+        let record = unsafe { &mut *self.back.get() }.pop().or_else(|| self.came())?;
         Some(self.got(record))
+    }
+
+    /// What came back late, with the count that it brings.
+    #[inline]
+    fn came(&self) -> Option<Rec<B>> {
+        let record = self.shared().intake.take()?;
+        self.spare.set(self.spare.get() + 1);
+        Some(record)
     }
 
     fn get_one(&self, ticket: &Ticket<B>) -> Option<Message<B>> {
@@ -275,7 +285,7 @@ impl<B: Send + 'static> Inbox<B> {
     #[inline]
     fn fetch(&self) {
         // SAFETY: as in `get`.
-        let came = self.shared().funnel.take(unsafe { &mut *self.back.get() });
+        let came = self.shared().intake.take_all(unsafe { &mut *self.back.get() });
         self.spare.set(self.spare.get() + came);
     }
 
@@ -292,7 +302,7 @@ impl<B: Send + 'static> Inbox<B> {
     /// Waits for the next message.
     pub fn wait(&self, wait: &dyn Wait) -> Message<B> {
         loop {
-            if let Some(message) = self.shared().funnel.look(wait, Deadline(None), || self.get()) {
+            if let Some(message) = self.shared().intake.look(wait, Deadline(None), || self.get()) {
                 return message;
             }
         }
@@ -300,7 +310,7 @@ impl<B: Send + 'static> Inbox<B> {
 
     /// The same until a moment at the latest; then `None`.
     pub fn wait_until(&self, wait: &dyn Wait, moment: Moment) -> Option<Message<B>> {
-        self.shared().funnel.look(wait, Deadline(Some(moment)), || self.get())
+        self.shared().intake.look(wait, Deadline(Some(moment)), || self.get())
     }
 
     /// Waits for the very message that `ticket` is of, and leaves others where they are. The
@@ -308,7 +318,7 @@ impl<B: Send + 'static> Inbox<B> {
     pub fn wait_for(&self, ticket: &Ticket<B>, wait: &dyn Wait) -> Message<B> {
         loop {
             if let Some(message) =
-                self.shared().funnel.look(wait, Deadline(None), || self.get_one(ticket))
+                self.shared().intake.look(wait, Deadline(None), || self.get_one(ticket))
             {
                 return message;
             }
@@ -329,9 +339,12 @@ impl<B: Send + 'static> Drop for Spends<'_, B> {
 impl<B: Send + 'static> Drop for Inbox<B> {
     fn drop(&mut self) {
         let mut back = core::mem::replace(self.back.get_mut(), Queue::new());
-        let funnel = &self.shared().funnel;
-        let came =
-            if left_out("inbox-close") { funnel.take(&mut back) } else { funnel.close(&mut back) };
+        let intake = &self.shared().intake;
+        let came = if left_out("inbox-close") {
+            intake.take_all(&mut back)
+        } else {
+            intake.close(&mut back)
+        };
         while let Some(record) = back.pop() {
             drop(self.got(record));
         }
@@ -343,7 +356,7 @@ impl<B: Send + 'static> Drop for Inbox<B> {
 /// An inbox as others see it; one of its counts.
 struct Slot<B: 'static>(NonNull<Shared<B>>);
 
-// SAFETY: of what is shared, only the funnel and the count are used: both are for all threads.
+// SAFETY: of what is shared, only the intake and the count are used: both are for all threads.
 unsafe impl<B: Send> Send for Slot<B> {}
 // SAFETY: as above.
 unsafe impl<B: Send> Sync for Slot<B> {}

@@ -171,9 +171,14 @@ impl<B> Own<B> {
     #[inline]
     pub(crate) fn release(&mut self) {
         if self.hold.is_some() {
-            self.hold = None;
-            self.holds.clear();
+            self.let_go();
         }
+    }
+
+    #[cold]
+    fn let_go(&mut self) {
+        self.hold = None;
+        self.holds.clear();
     }
 }
 

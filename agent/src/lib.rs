@@ -20,9 +20,10 @@
 //!
 //! Unsafe code sits in `shared` (memory that another party can change), `data` (slots), `record`,
 //! `chain`, `late`, `access` (what a message is made of), `request`, `kept`, `contain`, `engine`,
-//! `ending`, `flight`, `queue`, `funnel`, `gate`, `guard`, `serialized`, `mailbox`, `spin_port`,
+//! `ending`, `flight`, `queue`, `ring`, `intake`, `gate`, `guard`, `serialized`, `mailbox`, `spin_port`,
 //! `inbox`, `pending`, `direct`, `fan`, `join` (who holds a message when), `call` and `send` (where it lives) and `scheme`
-//! (what the kernel may lend). `state` and `sync` hold what they synchronise by.
+//! (what the kernel may lend). `state` and `sync` hold what they synchronise by; in
+//! `sync` the one unsafe step is a hint to the processor.
 #![no_std]
 // Without allocation there are calls only, and much that only other messages need.
 #![cfg_attr(not(feature = "alloc"), allow(dead_code, unused_imports))]
@@ -52,12 +53,12 @@ mod exchange;
 mod fan;
 #[cfg(feature = "alloc")]
 mod flight;
-#[cfg(feature = "alloc")]
-mod funnel;
 mod gate;
 mod guard;
 #[cfg(feature = "alloc")]
 mod inbox;
+#[cfg(feature = "alloc")]
+mod intake;
 #[cfg(feature = "alloc")]
 mod join;
 mod kept;
@@ -75,6 +76,8 @@ mod record;
 #[cfg(feature = "alloc")]
 mod reply;
 mod request;
+#[cfg(feature = "alloc")]
+mod ring;
 #[cfg(feature = "scheme")]
 mod scheme;
 #[cfg(feature = "alloc")]

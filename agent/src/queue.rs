@@ -9,7 +9,8 @@ use crate::{
     record::{Flags, Record},
 };
 
-type Rec<B> = NonNull<Record<B>>;
+/// A message that waits.
+pub(crate) type Rec<B> = NonNull<Record<B>>;
 
 /// First come, first served.
 pub(crate) struct List<B: 'static> {
@@ -35,19 +36,6 @@ impl<B> List<B> {
             // SAFETY: held by the list.
             Some(last) => unsafe { access::own(last) }.next = Some(record),
             None => self.first = Some(record),
-        }
-    }
-
-    /// Puts a record before all others.
-    ///
-    /// # Safety
-    /// As [`push`](List::push).
-    #[inline]
-    pub(crate) unsafe fn push_front(&mut self, record: Rec<B>) {
-        // SAFETY: held by the caller.
-        unsafe { access::own(record) }.next = self.first.replace(record);
-        if self.last.is_none() {
-            self.last = Some(record);
         }
     }
 
@@ -97,24 +85,16 @@ pub(crate) struct Queue<B: 'static> {
     urgent: List<B>,
     others: List<B>,
     len: usize,
-    /// Messages with priority that were ever put in.
-    urgents: usize,
 }
 
 impl<B> Queue<B> {
     pub(crate) const fn new() -> Queue<B> {
-        Queue { urgent: List::new(), others: List::new(), len: 0, urgents: 0 }
+        Queue { urgent: List::new(), others: List::new(), len: 0 }
     }
 
     #[inline]
     pub(crate) fn len(&self) -> usize {
         self.len
-    }
-
-    /// How many messages with priority were ever put in.
-    #[inline]
-    pub(crate) fn urgent(&self) -> usize {
-        self.urgents
     }
 
     /// # Safety
@@ -124,7 +104,6 @@ impl<B> Queue<B> {
         self.len += 1;
         // SAFETY: held by the caller.
         let urgent = unsafe { record.as_ref() }.flags.contains(Flags::PRIORITY);
-        self.urgents = self.urgents.wrapping_add(usize::from(urgent));
         let lane = if urgent { &mut self.urgent } else { &mut self.others };
         // SAFETY: as the caller's.
         unsafe { lane.push(record) };
@@ -135,6 +114,18 @@ impl<B> Queue<B> {
     pub(crate) fn pop(&mut self) -> Option<Rec<B>> {
         let lane = if self.urgent.first.is_some() { &mut self.urgent } else { &mut self.others };
         let record = lane.pop()?;
+        self.len -= 1;
+        Some(record)
+    }
+
+    /// True where there are some without priority.
+    pub(crate) fn has_others(&self) -> bool {
+        self.others.first.is_some()
+    }
+
+    /// The next one of those with priority.
+    pub(crate) fn pop_urgent(&mut self) -> Option<Rec<B>> {
+        let record = self.urgent.pop()?;
         self.len -= 1;
         Some(record)
     }

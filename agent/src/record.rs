@@ -89,17 +89,47 @@ impl<B> Record<B> {
         (self.frames, self.depth, self.held) = (0, 0, 0);
     }
 
+    /// Makes the record ready to be sent once more. Mostly there is nothing to do, and then nothing
+    /// is written: both ends keep the cache line.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub(crate) fn rewind(&mut self) {
+        let passed =
+            [self.frames, self.depth, self.held, self.flags.bits() & Flags::DROPPED.bits()];
+        if u32::from_ne_bytes(passed) != 0 || !self.data.is_wide() || !self.extra.is_zero() {
+            self.wind_back();
+        }
+    }
+
+    #[cfg(feature = "alloc")]
+    #[cold]
+    fn wind_back(&mut self) {
+        self.restart();
+        self.flags.remove(Flags::DROPPED);
+        self.data.widen();
+        self.clear_counts();
+    }
+
     /// The serializers that the message's chain of calls holds.
     #[inline]
     pub(crate) fn chain(&mut self) -> Chain<'_> {
         Chain::new(&mut self.held, &mut self.gates)
     }
 
+    /// Holds none any more.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub(crate) fn leave_gates(&mut self) {
+        if self.held != 0 {
+            self.held = 0;
+        }
+    }
+
     /// Holds what the message that causes this one holds. What is not used is not copied.
     #[inline]
     pub(crate) fn inherit(&mut self, held: u8, gates: &Gates) {
-        self.held = held;
-        if held > 0 {
+        if self.held | held != 0 {
+            self.held = held;
             self.copy_gates(gates);
         }
     }

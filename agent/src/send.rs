@@ -119,13 +119,18 @@ pub struct Message<B: 'static> {
 
 impl<B: 'static> Message<B> {
     /// The value of a message that is not in flight.
+    #[inline]
     pub(crate) fn back(heap: Counted<Heap<B>>) -> Message<B> {
         // SAFETY: not in flight any more, so the value made here is the holder. What kept the
         // ports alive is let go of only now: they may be what replied. Somebody may wait for the
         // message the next time, so it may not be dropped then.
         unsafe {
             access::own(Heap::raw(&heap)).release();
-            (*heap.record.0.get()).flags.remove(Flags::DROPPABLE.union(Flags::TICKET));
+            let flags = &mut (*heap.record.0.get()).flags;
+            let of_last = Flags::DROPPABLE.union(Flags::TICKET);
+            if flags.intersects(of_last) {
+                flags.remove(of_last);
+            }
         }
         Message { heap, body: PhantomData }
     }
@@ -338,7 +343,6 @@ impl<B: Send + 'static> Message<B> {
         let future = matches!(reply, Reply::Future);
         let shared = self.record().flags.contains(Flags::TICKET);
         state.start(state.sends().wrapping_add(1), shared, future);
-        self.record_mut().flags.remove(Flags::DROPPED);
         // SAFETY: not in flight, so this value is the holder. What is there needs no drop: a
         // port that was replied to has been taken out.
         let before =
@@ -401,9 +405,7 @@ impl<B: Send + 'static> Message<B> {
     #[inline]
     fn prepare(&mut self, origin: Option<&Origin>) {
         let record = self.record_mut();
-        record.data.widen();
-        record.restart();
-        record.clear_counts();
+        record.rewind();
         if let Some(origin) = origin {
             record.inherit(origin.held, &origin.gates);
         }

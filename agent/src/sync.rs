@@ -37,6 +37,20 @@ mod real {
         core::hint::spin_loop();
     }
 
+    /// Has the processor fetch a cache line that is about to be written: else reading it first
+    /// fetches it, and writing it then asks the other processor again. Any address will do.
+    #[inline(always)]
+    pub(crate) fn expect_write<T>(at: *const T) {
+        #[cfg(all(target_arch = "x86_64", not(miri)))]
+        // SAFETY: a hint, which changes nothing and faults nowhere; processors without it take it
+        // for a `nop`.
+        unsafe {
+            core::arch::asm!("prefetchw [{}]", in(reg) at.addr(), options(nostack, preserves_flags, nomem));
+        }
+        #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+        let _ = at;
+    }
+
     /// The order that a step needs. Its name is that of the mutation that weakens it.
     #[inline(always)]
     pub(crate) const fn order(_: &str, needed: Ordering) -> Ordering {
@@ -145,6 +159,8 @@ mod modelled {
     pub(crate) fn pause() {
         loom::thread::yield_now();
     }
+
+    pub(crate) fn expect_write<T>(_: *const T) {}
 
     /// The mutation that the environment asks for.
     fn mutation() -> &'static str {

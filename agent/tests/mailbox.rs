@@ -108,6 +108,46 @@ fn a_full_mailbox_pushes_back_on_a_send_and_lets_a_call_wait() {
 }
 
 #[test]
+fn a_call_that_found_no_room_comes_after_what_was_there_and_is_not_kept_waiting() {
+    watched(|| {
+        let (port, receiver) = mailbox(8);
+        let inbox = Inbox::new(64);
+        (1..=8).for_each(|number| send(&inbox, &port, number));
+        thread::scope(|scope| {
+            let call = scope.spawn(|| Call::new(vec![100], Data::NONE).run(&*port, &Park));
+            until(|| receiver.len() == 9);
+            // For each that is got another one is sent, and still the call has its turn.
+            let mut order = Vec::new();
+            while order.last() != Some(&100) {
+                order.push(receiver.wait(&Never).body()[0]);
+                send(&inbox, &port, 50);
+            }
+            assert_eq!(order[..8], [1, 2, 3, 4, 5, 6, 7, 8]);
+            assert!(order.len() <= 8 + 8 + 1, "{order:?}");
+            assert_eq!(call.join().unwrap(), Errno::ECANCELED.into());
+        });
+    });
+}
+
+#[test]
+fn what_is_dropped_from_the_middle_leaves_the_order_and_gives_its_room_back() {
+    let (port, receiver) = mailbox(3);
+    let inbox = Inbox::new(8);
+    send(&inbox, &port, 1);
+    let droppable = numbered(2).droppable();
+    let id = droppable.id();
+    assert!(inbox.send_droppable(droppable, &port).is_ok());
+    send(&inbox, &port, 3);
+    receiver.drop_message(id).unwrap();
+    assert!(inbox.get().unwrap().was_dropped());
+    assert_eq!(receiver.drop_message(id), Err(Errno::ENOENT));
+    (4..=5).for_each(|number| send(&inbox, &port, number));
+    assert_eq!(inbox.get().unwrap().status(), Errno::EAGAIN.into());
+    let order: Vec<_> = std::iter::from_fn(|| receiver.get()).map(|kept| kept.body()[0]).collect();
+    assert_eq!(order, [1, 3, 4]);
+}
+
+#[test]
 fn what_waits_ahead_of_the_owner_counts_for_the_limit() {
     let (port, receiver) = mailbox(3);
     let inbox = Inbox::new(8);

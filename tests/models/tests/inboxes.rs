@@ -30,7 +30,7 @@ fn an_owner_who_looks_has_what_the_repliers_wrote() {
 
 #[test]
 fn an_owner_who_sleeps_is_woken_for_each_reply() {
-    model(2, || {
+    model(1, || {
         let (inbox, target) = (Inbox::new(2), target());
         (0..2).for_each(|_| send(&inbox, &target));
         let wait = Park::new();
@@ -40,7 +40,7 @@ fn an_owner_who_sleeps_is_woken_for_each_reply() {
 
 #[test]
 fn an_owner_waits_for_one_message_and_leaves_the_other() {
-    model(2, || {
+    model(1, || {
         let (inbox, target) = (Inbox::new(2), target());
         send(&inbox, &target);
         let mut message = Message::new(Body::new(1));

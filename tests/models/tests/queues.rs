@@ -1,9 +1,14 @@
 //! Queues that many put messages into: a mailbox, a port that many receive from.
 #![cfg(loom)]
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
+
 use agent::{
-    Call, Data, Errno, Exchange, Kept, Mailbox, Message, Moment, Port, SpinPort, Status, Wait,
-    Woken,
+    Call, Data, Errno, Exchange, Kept, Mailbox, Message, Moment, Port, ReplyPort, SpinPort, Status,
+    Wait, Woken,
 };
 use loom::thread;
 use models::{Body, Park, Target, model, once};
@@ -25,7 +30,7 @@ fn answer(mut kept: Kept<Body>) {
 #[test]
 fn a_receiver_who_sleeps_is_woken_for_what_is_put_in() {
     model(3, || {
-        let (mailbox, receiver) = Mailbox::new(8);
+        let (mailbox, receiver) = Mailbox::new(2);
         let port = mailbox.clone();
         let sender = thread::spawn(move || assert_eq!(ask(&*port), ANSWERED));
         answer(receiver.wait(&Park::new()));
@@ -36,8 +41,8 @@ fn a_receiver_who_sleeps_is_woken_for_what_is_put_in() {
 
 #[test]
 fn what_two_senders_put_in_is_received_once_each() {
-    model(2, || {
-        let (mailbox, receiver) = Mailbox::new(8);
+    model(1, || {
+        let (mailbox, receiver) = Mailbox::new(2);
         let senders = [(); 2].map(|()| {
             let target: Target = mailbox.clone();
             thread::spawn(move || {
@@ -52,10 +57,77 @@ fn what_two_senders_put_in_is_received_once_each() {
     });
 }
 
+/// Notes that a message was refused.
+struct Refused(AtomicBool);
+
+impl ReplyPort<Body> for Refused {
+    fn reply(&self, message: Message<Body>) {
+        let refused = message.status() == Errno::EAGAIN.into();
+        assert!(refused || (message.status(), message.body().get()) == ANSWERED);
+        self.0.store(refused, Relaxed);
+    }
+}
+
+#[test]
+fn slots_that_were_taken_are_filled_again_without_a_gap() {
+    model(1, || {
+        // Four slots, three of which are filled.
+        let (mailbox, receiver) = Mailbox::new(3);
+        let target: Target = mailbox.clone();
+        let send = |target: &Target| {
+            let refused = Arc::new(Refused(false.into()));
+            let reply: Arc<dyn ReplyPort<Body>> = refused.clone();
+            Message::new(Body::new(1)).send(target, &reply);
+            refused.0.load(Relaxed)
+        };
+        (0..3).for_each(|_| assert!(!send(&target)));
+        let senders = [(); 2].map(|()| {
+            let target = target.clone();
+            thread::spawn(move || send(&target))
+        });
+        let take = || answer(receiver.get().expect("it is there"));
+        (0..3).for_each(|_| take());
+        let refused = senders.map(|sender| sender.join().unwrap());
+        // What was not refused is there, and nothing waits behind a slot that is not filled.
+        refused.iter().filter(|refused| !**refused).for_each(|_| take());
+        drop((mailbox, target));
+    });
+}
+
+#[test]
+fn a_receiver_who_sleeps_is_woken_for_what_has_priority() {
+    model(3, || {
+        let (mailbox, receiver) = Mailbox::new(1);
+        let port = mailbox.clone();
+        let sender = thread::spawn(move || {
+            let mut call = Call::new(Body::new(1), Data::NONE).priority();
+            assert_eq!((call.run(&*port, &Park::new()), call.body().get()), ANSWERED);
+        });
+        answer(receiver.wait(&Park::new()));
+        sender.join().unwrap();
+        drop(mailbox);
+    });
+}
+
+#[test]
+fn what_has_priority_is_answered_once_where_a_mailbox_closes() {
+    model(3, || {
+        let (mailbox, receiver) = Mailbox::new(1);
+        let port = mailbox.clone();
+        let sender = thread::spawn(move || {
+            let mut call = Call::new(Body::new(1), Data::NONE).priority();
+            assert_eq!(call.run(&*port, &Park::new()), Errno::ENODEV.into());
+        });
+        drop(receiver);
+        sender.join().unwrap();
+        drop(mailbox);
+    });
+}
+
 #[test]
 fn what_is_put_into_a_mailbox_that_closes_is_answered_once() {
-    model(3, || {
-        let (mailbox, receiver) = Mailbox::new(8);
+    model(1, || {
+        let (mailbox, receiver) = Mailbox::new(2);
         let senders = [(); 2].map(|()| {
             let port = mailbox.clone();
             thread::spawn(move || ask(&*port))
