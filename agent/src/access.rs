@@ -4,7 +4,7 @@ use core::ptr::NonNull;
 
 use crate::{
     late::{Late, Own, Rest},
-    record::Record,
+    record::{Flags, Record},
     state::State,
     sync::expect_write,
 };
@@ -58,7 +58,8 @@ pub(crate) unsafe fn own<'a, B>(record: Rec<B>) -> &'a mut Own<B> {
     unsafe { &mut *rest(record).own.get() }
 }
 
-/// Has the processor fetch what a holder writes, which another one wrote last.
+/// Has the processor fetch what a holder writes, which another one wrote last; but not what a
+/// sender that waits looks at again and again.
 ///
 /// # Safety
 /// As [`late`].
@@ -66,7 +67,9 @@ pub(crate) unsafe fn own<'a, B>(record: Rec<B>) -> &'a mut Own<B> {
 pub(crate) unsafe fn expect<B>(record: Rec<B>) {
     // SAFETY: as the caller's; only addresses are made.
     unsafe {
-        expect_write(late(record));
-        expect_write(&raw const (*record.as_ptr()).body);
+        if (*record.as_ptr()).flags.contains(Flags::SENT) {
+            expect_write(late(record));
+            expect_write(&raw const (*record.as_ptr()).body);
+        }
     }
 }

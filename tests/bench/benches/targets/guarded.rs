@@ -2,6 +2,7 @@
 
 use std::{
     hint::black_box,
+    marker::PhantomData,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -60,23 +61,23 @@ pub(crate) trait Guarded: Sync {
 pub(crate) struct Ours<T> {
     port: Arc<dyn Port<Number>>,
     inner: Arc<Serialized<Number, Tally>>,
-    wait: fn() -> T,
+    wait: PhantomData<fn() -> T>,
 }
 
 impl<T: Wait + Default> Ours<T> {
     pub(crate) fn new() -> Ours<T> {
         let inner = Arc::new(Serialized::new(Tally::default()));
-        Ours { port: black_box(inner.clone()), inner, wait: T::default }
+        Ours { port: black_box(inner.clone()), inner, wait: PhantomData }
     }
 }
 
-impl<T: Wait> Guarded for Ours<T> {
+impl<T: Wait + Default> Guarded for Ours<T> {
     #[inline]
     fn ask(&self, number: u64) {
         let mut work = Number::new();
         work.ask(number);
         let mut call = Call::new(work, Data::NONE);
-        assert_eq!(call.run(&*self.port, &(self.wait)()), Status::OK);
+        assert_eq!(call.run(&*self.port, &T::default()), Status::OK);
         call.body().check(number);
     }
 
