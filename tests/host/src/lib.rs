@@ -16,6 +16,32 @@
 //! threads thus find their process, as long as they begin with a descriptor. A thread that belongs
 //! to one process and uses another's number gets EBADF: numbers hold the process id.
 //!
+//! # Two modes
+//! Without `HOST_KERNEL` in the environment the kernel is in the program itself, and processes
+//! are what [`Process`] makes. With it, the kernel is in a program of its own that
+//! [`serve`]s the Unix socket of that name, and the program is one process of many:
+//! - **A system call** is a trap: a small record and one piece of the caller's memory. The C
+//!   symbols make them; `Trap::run` carries one out. The second mode sends the record and a copy
+//!   of the memory over a connection, and gets the result and what was written to the memory.
+//! - **Each thread has a connection** with a thread of the kernel's behind it, so calls that wait
+//!   hold nobody up, and a socket dies with its thread. A signal that arrives while a thread waits
+//!   is passed on over the connection: the kernel sends the daemon Cancel, as on Redox. Signals
+//!   are let in only while the answer is awaited, so none is missed.
+//! - **Each process has one more connection**, which says nothing. It closes when the process
+//!   ends, however that happens; then the kernel closes the process's descriptors.
+//! - **Lent memory** lies in the daemon's *arena*: a memory descriptor that daemon and kernel share
+//!   from the start. The kernel copies payloads into it and out of it, so that a request holds an
+//!   address of the daemon's, and a guard can answer for a daemon that is gone.
+//! - **Windows** are parts of memory that the daemon got from `mmap`. All such memory has a
+//!   descriptor behind it, and the client maps that: truly shared.
+//! - **fork** gives the child the parent's descriptors, under the same numbers. A program that a
+//!   process starts inherits those that are not close-on-exec, as they are when it makes its first
+//!   call. Any other program begins as a child of `init`; `HOST_UID` and `HOST_GID` say as whom,
+//!   and root if they are not set. Process ids are Linux's.
+//! - The kernel believes what its clients say of themselves: it is no boundary against them.
+//!
+//! A test's [`Process`]es work in the second mode as in the first; each has connections of its own.
+//!
 //! # A daemon's first steps
 //! ```
 //! use host::Process;
@@ -86,11 +112,35 @@ mod rt;
 mod sync;
 pub mod sys;
 mod thread;
+mod trap;
+mod wire;
+
+use std::io;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
 
 pub use kernel::stats::Stats;
-pub use process::{Process, interrupt};
+pub use process::{Process, interrupt, wait_end};
 
 /// What all requests to user schemes have cost so far.
+///
+/// # Panics
+/// If the kernel is in another program that can't be reached.
 pub fn stats() -> Stats {
-    kernel::stats::total()
+    match wire::party::kernel() {
+        None => kernel::stats::total(),
+        Some(_) => wire::client::stats(None).expect("the kernel is there"),
+    }
+}
+
+/// A socket for [`serve`], ready to be connected to. One that a dead kernel left behind is
+/// replaced; one that a living kernel has is refused.
+pub fn listen(socket: &Path) -> io::Result<UnixListener> {
+    wire::server::listen(socket)
+}
+
+/// Is the kernel for whoever connects: the other side of the second mode. Returns only if no
+/// connection can be taken any more.
+pub fn serve(listener: &UnixListener) -> io::Result<()> {
+    wire::server::serve(listener)
 }

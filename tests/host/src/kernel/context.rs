@@ -1,7 +1,7 @@
 //! What a thread sleeps on while the kernel makes it wait.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::sync::lock;
 
@@ -44,24 +44,73 @@ impl Sleepers {
     }
 }
 
+/// What a thread in the kernel has been told.
 #[derive(Default)]
-struct Flags {
+pub(crate) struct Flags {
     asleep: bool,
     woken: bool,
     signalled: bool,
     killed: bool,
 }
 
+/// What ended a rest.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Rested {
+    /// It was rung, or the time is over, or nothing in particular.
+    Look,
+    /// The thread's own program has a signal for it.
+    Signal,
+    /// The thread's own program is gone.
+    Gone,
+}
+
+/// How a thread sleeps.
+pub(crate) trait Rest: Send + Sync {
+    /// Lets go of the lock and sleeps until rung, or for as long as is left; may end early.
+    fn rest<'a>(
+        &self,
+        flags: &'a Mutex<Flags>,
+        held: MutexGuard<'a, Flags>,
+        left: Option<Duration>,
+    ) -> (MutexGuard<'a, Flags>, Rested);
+
+    /// Ends a rest, or the next one.
+    fn ring(&self);
+}
+
+/// How a thread of this program sleeps.
+#[derive(Default)]
+pub(crate) struct Bell(Condvar);
+
+impl Rest for Bell {
+    fn rest<'a>(
+        &self,
+        _flags: &'a Mutex<Flags>,
+        held: MutexGuard<'a, Flags>,
+        left: Option<Duration>,
+    ) -> (MutexGuard<'a, Flags>, Rested) {
+        let held = match left {
+            None => self.0.wait(held).unwrap_or_else(PoisonError::into_inner),
+            Some(left) => self.0.wait_timeout(held, left).unwrap_or_else(PoisonError::into_inner).0,
+        };
+        (held, Rested::Look)
+    }
+
+    fn ring(&self) {
+        self.0.notify_all();
+    }
+}
+
 /// One thread's stay in the kernel.
 pub(crate) struct Context {
     flags: Mutex<Flags>,
-    bell: Condvar,
+    bell: Box<dyn Rest>,
     sleepers: Arc<Sleepers>,
 }
 
 impl Context {
-    pub(crate) fn new(sleepers: Arc<Sleepers>) -> Arc<Self> {
-        Arc::new(Self { flags: Mutex::default(), bell: Condvar::new(), sleepers })
+    pub(crate) fn new(sleepers: Arc<Sleepers>, bell: Box<dyn Rest>) -> Arc<Self> {
+        Arc::new(Self { flags: Mutex::default(), bell, sleepers })
     }
 
     /// Sleeps until woken, signalled, killed or past the deadline. A wake-up that came since the
@@ -74,15 +123,14 @@ impl Context {
             if let Some(why) = flags.reason() {
                 break why;
             }
-            let Some(deadline) = deadline else {
-                flags = self.bell.wait(flags).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            };
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
                 break Wakeup::Timeout;
             }
-            flags = self.bell.wait_timeout(flags, left).unwrap_or_else(PoisonError::into_inner).0;
+            let (held, rested) = self.bell.rest(&self.flags, flags, left);
+            flags = held;
+            flags.signalled |= rested == Rested::Signal;
+            flags.killed |= rested == Rested::Gone;
         };
         flags.asleep = false;
         flags.woken = false;
@@ -94,7 +142,7 @@ impl Context {
     /// Ends the sleep, or the next one.
     pub(crate) fn wake(&self) {
         lock(&self.flags).woken = true;
-        self.bell.notify_all();
+        self.bell.ring();
     }
 
     /// Interrupts the sleep; says whether there was one.
@@ -103,7 +151,7 @@ impl Context {
         let hit = flags.asleep && !flags.signalled;
         if hit {
             flags.signalled = true;
-            self.bell.notify_all();
+            self.bell.ring();
         }
         hit
     }
@@ -111,7 +159,7 @@ impl Context {
     /// Ends this and every later sleep.
     pub(crate) fn kill(&self) {
         lock(&self.flags).killed = true;
-        self.bell.notify_all();
+        self.bell.ring();
     }
 }
 
