@@ -114,9 +114,12 @@ fn nonsense() -> Error {
 /// it was written to, read-only; ENODEV if the kernel is gone.
 pub(crate) fn call(remote: &Remote, trap: Trap, memory: &Buffer) -> Result<usize> {
     let (addr, access) = (memory.addr(), memory.access());
-    // SAFETY: the memory is valid while the call lasts, as whoever made the buffer promised; only
-    // Linux looks at the bytes.
-    let bytes = unsafe { std::slice::from_raw_parts(addr as *const u8, memory.len()) };
+    let bytes = match memory.is_empty() {
+        true => &[][..],
+        // SAFETY: the memory is valid while the call lasts, as whoever made the buffer promised;
+        // only Linux looks at the bytes.
+        false => unsafe { std::slice::from_raw_parts(addr as *const u8, memory.len()) },
+    };
     let body = [IoSlice::new(bytes)];
     ask(remote, &Ask::Trap { trap, addr, access }, &body, |frame| match frame.head {
         Reply::Done { result, written } => {

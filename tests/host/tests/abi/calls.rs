@@ -1,8 +1,6 @@
 //! `SYS_CALL`: payloads, metadata, flags, answers.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use libredox::call;
 use libredox::errno::{EBADFD, EFAULT, EINVAL, EIO};
 use syscall::CallFlags;

@@ -1,0 +1,38 @@
+//! A kernel in a program of its own, for as long as a test needs it.
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+/// The kernel's program. It ends with this value.
+pub(crate) struct Kernel {
+    program: Child,
+    dir: tempfile::TempDir,
+}
+
+impl Kernel {
+    /// Returns when the kernel can be connected to.
+    pub(crate) fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_host-kernel"));
+        command.arg(dir.path().join("socket")).stdout(Stdio::piped());
+        let mut program = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(program.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "ready\n");
+        Self { program, dir }
+    }
+
+    /// What `HOST_KERNEL` has to say.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.dir.path().join("socket")
+    }
+}
+
+impl Drop for Kernel {
+    fn drop(&mut self) {
+        // A kernel that has ended already is ended.
+        let _ = self.program.kill();
+        let _ = self.program.wait();
+    }
+}
