@@ -35,8 +35,7 @@
 //! - **Windows** are parts of memory that the daemon got from `mmap`. All such memory has a
 //!   descriptor behind it, and the client maps that: truly shared.
 //! - **fork** gives the child the parent's descriptors, under the same numbers. A program that a
-//!   process starts inherits those that are not close-on-exec, as they are when it makes its first
-//!   call. Any other program begins as a child of `init`; `HOST_UID` and `HOST_GID` say as whom,
+//!   process starts inherits those that are not close-on-exec, as they are when it begins. Any other program begins as a child of `init`; `HOST_UID` and `HOST_GID` say as whom,
 //!   and root if they are not set. Process ids are Linux's.
 //! - The kernel believes what its clients say of themselves: it is no boundary against them.
 //!
@@ -120,7 +119,7 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 pub use kernel::stats::Stats;
-pub use process::{Process, interrupt, wait_end};
+pub use process::{Process, interrupt, wait_blocked, wait_end};
 
 /// What all requests to user schemes have cost so far.
 ///

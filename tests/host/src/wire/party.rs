@@ -115,6 +115,19 @@ pub(crate) fn program() -> Result<Arc<Remote>> {
     known_program().cloned().ok_or(Error::new(ENODEV))
 }
 
+/// A program begins as a process at once: what it inherits is what its parent has then.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static BEGIN: extern "C" fn() = {
+    extern "C" fn begin() {
+        if kernel().is_some() {
+            // Without a kernel each call says so.
+            let _ = program();
+        }
+    }
+    begin
+};
+
 fn origin() -> Origin {
     let id = |name| std::env::var(name).ok().and_then(|id| id.parse().ok());
     let parent = std::os::unix::process::parent_id();

@@ -6,7 +6,7 @@ use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use syscall::error::{EBADF, Error, Result};
 
@@ -23,7 +23,51 @@ use crate::sync::lock;
 /// A process in another program.
 struct Program {
     task: Arc<Task>,
-    lines: Mutex<Vec<Weak<Line>>>,
+    lines: Mutex<Lines>,
+    /// No line is left.
+    quiet: Condvar,
+}
+
+/// The connections of a process's threads.
+#[derive(Default)]
+struct Lines {
+    open: Vec<Arc<Line>>,
+    /// There will be no more of them.
+    over: bool,
+}
+
+impl Program {
+    /// Lets a thread in. EBADF once the process has ended.
+    fn open(&self, line: &Arc<Line>) -> Result<()> {
+        let mut lines = lock(&self.lines);
+        if lines.over {
+            return Err(Error::new(EBADF));
+        }
+        lines.open.push(Arc::clone(line));
+        Ok(())
+    }
+
+    /// The thread's half has ended: the list holds the connection's last reference.
+    fn close(&self, line: Arc<Line>) {
+        let gone = Arc::as_ptr(&line);
+        drop(line);
+        lock(&self.lines).open.retain(|other| Arc::as_ptr(other) != gone);
+        self.quiet.notify_all();
+    }
+
+    /// Ends the process: what it had open closes. Returns when its threads' halves have ended.
+    fn end(&self) {
+        self.task.kill();
+        let mut lines = lock(&self.lines);
+        lines.over = true;
+        for line in &lines.open {
+            // A copy of the process may hold the other end; who is cut off already is so.
+            let _ = line.stream.shutdown(Shutdown::Both);
+        }
+        while !lines.open.is_empty() {
+            lines = self.quiet.wait(lines).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
 }
 
 /// The processes in other programs.
@@ -70,7 +114,7 @@ impl Server {
     fn welcome(&self, stream: UnixStream) -> io::Result<()> {
         let Some(frame) = receive::<Hello>(&stream)? else { return Ok(()) };
         match frame.head {
-            Hello::Process { origin, name, arena } => self.process(&stream, &origin, &name, arena),
+            Hello::Process { origin, name, arena } => self.process(stream, &origin, &name, arena),
             Hello::Thread(pid) => self.thread(pid, stream),
             Hello::Watcher => self.watcher(&stream),
         }
@@ -83,25 +127,29 @@ impl Server {
     /// A process: it lives as long as the connection, on which nothing is said after the welcome.
     fn process(
         &self,
-        stream: &UnixStream,
+        stream: UnixStream,
         origin: &Origin,
         name: &str,
         arena: usize,
     ) -> io::Result<()> {
-        let program = self.begin(stream, origin, name, arena).map_err(refused)?;
+        let program = self.begin(&stream, origin, name, arena).map_err(refused)?;
         let Task { pid, uid, gid, .. } = *program.task;
         let welcomed = match &program.task.space {
             Space::Own(own) => {
                 let file = own.arena().file().as_fd();
-                send(stream, &Reply::Welcome { pid, uid, gid }, &[], Some(file))
+                send(&stream, &Reply::Welcome { pid, uid, gid }, &[], Some(file))
             }
             Space::Here => Ok(()),
         };
         if welcomed.is_ok() {
             // An end, an error, or something that is not to be said: it is over.
-            let _ = receive::<Ask>(stream);
+            let _ = receive::<Ask>(&stream);
         }
-        self.end(&program);
+        program.end();
+        kernel::forget(pid);
+        drop((stream, program));
+        lock(&self.programs).remove(&pid);
+        self.ended.notify_all();
         welcomed
     }
 
@@ -121,7 +169,8 @@ impl Server {
             Origin::Fork(parent) => self.forked(peer, parent, arena),
             Origin::Test { near, uid, gid } => self.made(near, [uid, gid], name, arena),
         }?;
-        let program = Arc::new(Program { task, lines: Mutex::default() });
+        let (lines, quiet) = (Mutex::default(), Condvar::new());
+        let program = Arc::new(Program { task, lines, quiet });
         lock(&self.programs).insert(program.task.pid, Arc::clone(&program));
         Ok(program)
     }
@@ -150,9 +199,8 @@ impl Server {
             task.program = peer;
             Arc::new(task)
         });
-        match (parent, kernel::task(INIT)) {
-            (None, Some(init)) => task.share_namespace(&init)?,
-            _ => {}
+        if let (None, Some(init)) = (parent, kernel::task(INIT)) {
+            task.share_namespace(&init)?;
         }
         Ok(task)
     }
@@ -189,26 +237,13 @@ impl Server {
         Ok(task)
     }
 
-    /// The process is gone: what it had open closes, and its threads' halves end.
-    fn end(&self, program: &Program) {
-        program.task.kill();
-        for line in lock(&program.lines).drain(..).filter_map(|line| line.upgrade()) {
-            // A copy of the process may hold the other end; who is cut off already is so.
-            let _ = line.stream.shutdown(Shutdown::Both);
-        }
-        kernel::forget(program.task.pid);
-        lock(&self.programs).remove(&program.task.pid);
-        self.ended.notify_all();
-    }
-
     fn thread(&self, pid: Pid, stream: UnixStream) -> io::Result<()> {
         let program = self.program(pid).map_err(refused)?;
         let line = Line::new(stream)?;
-        let mut lines = lock(&program.lines);
-        lines.retain(|line| line.strong_count() > 0);
-        lines.push(Arc::downgrade(&line));
-        drop(lines);
-        Session::new(Arc::clone(&program.task), line).run()
+        program.open(&line).map_err(refused)?;
+        let done = Session::new(Arc::clone(&program.task), Arc::clone(&line)).run();
+        program.close(line);
+        done
     }
 
     fn watcher(&self, stream: &UnixStream) -> io::Result<()> {

@@ -1,4 +1,5 @@
 //! A kernel in a program of its own, for as long as a test needs it.
+#![allow(dead_code, reason = "each test file uses its part")]
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -21,6 +22,11 @@ impl Kernel {
         BufReader::new(program.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert_eq!(line, "ready\n");
         Self { program, dir }
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.program.id()
     }
 
     /// What `HOST_KERNEL` has to say.
