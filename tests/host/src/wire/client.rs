@@ -181,8 +181,8 @@ pub(crate) fn unmap(remote: &Remote, addr: usize, len: usize) -> Result<usize> {
 /// Asks about a process, or does something to it, from outside.
 fn look(watch: Watch) -> Result<Reply> {
     let held = signals::hold();
-    let reply = connect(&Hello::Watcher)
-        .and_then(|stream| exchange(&held, &stream, &Ask::Watch(watch), &[]));
+    let line = connect(&Hello::Watcher).map(|stream| Line { pid: 0, stream });
+    let reply = line.and_then(|line| exchange(&held, &line.stream, &Ask::Watch(watch), &[]));
     reply.map(|frame| frame.head).map_err(|error| lost(&error))
 }
 
