@@ -119,7 +119,8 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 pub use kernel::stats::Stats;
-pub use process::{Process, interrupt, wait_blocked, wait_end};
+pub use process::{Process, interrupt};
+pub use wire::watcher::Kernel;
 
 /// What all requests to user schemes have cost so far.
 ///

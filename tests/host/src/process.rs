@@ -197,24 +197,6 @@ pub fn interrupt(pid: usize) -> usize {
     }
 }
 
-/// Waits until at least `n` threads of a process sleep in the kernel: [`Process::wait_blocked`]
-/// for one in another program.
-pub fn wait_blocked(pid: usize, n: usize) {
-    if let (Ok(pid), Some(_)) = (Pid::try_from(pid), party::kernel()) {
-        // A process that is gone, or a kernel, has nobody that sleeps.
-        let _ = watch(Watch::WaitBlocked(pid, n));
-    }
-}
-
-/// Returns once a process in another program has ended and all it had open is closed; at once if
-/// there is no such process. What was killed may have calls under way for a moment.
-pub fn wait_end(pid: usize) {
-    if let (Ok(pid), Some(_)) = (Pid::try_from(pid), party::kernel()) {
-        // Without a kernel there are no processes.
-        let _ = watch(Watch::WaitEnd(pid));
-    }
-}
-
 const _: () = {
     const fn assert_send_sync<T: Send + Sync>() {}
     assert_send_sync::<Process>();

@@ -5,14 +5,15 @@ use std::io::{self, IoSlice};
 use std::mem::ManuallyDrop;
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 
 use syscall::data::Map;
-use syscall::error::{EFAULT, Error, Result};
+use syscall::error::{EFAULT, ENODEV, Error, Result};
 use syscall::flag::MapFlags;
 
 use super::frame::{Frame, receive, send};
 use super::mapping::{self, Room};
-use super::party::{Remote, connect, lost};
+use super::party::{Remote, connect, connect_to, kernel, lost};
 use super::signals::{self, Held, Waited};
 use super::{Ask, Hello, Reply, Watch};
 use crate::Stats;
@@ -20,6 +21,9 @@ use crate::kernel::memory::{Access, Buffer, copy_checked};
 use crate::kernel::mmap::check;
 use crate::kernel::process::Pid;
 use crate::trap::Trap;
+
+/// The number of no process.
+const NOBODY: Pid = 0;
 
 /// A thread's connection for a process. When the thread ends, the kernel's half has ended, too.
 struct Line {
@@ -179,11 +183,21 @@ pub(crate) fn unmap(remote: &Remote, addr: usize, len: usize) -> Result<usize> {
 }
 
 /// Asks about a process, or does something to it, from outside.
-fn look(watch: Watch) -> Result<Reply> {
+fn look_at(kernel: &Path, watch: Watch) -> io::Result<Reply> {
     let held = signals::hold();
-    let line = connect(&Hello::Watcher).map(|stream| Line { pid: 0, stream });
-    let reply = line.and_then(|line| exchange(&held, &line.stream, &Ask::Watch(watch), &[]));
-    reply.map(|frame| frame.head).map_err(|error| lost(&error))
+    let line = Line { pid: NOBODY, stream: connect_to(kernel, &Hello::Watcher)? };
+    exchange(&held, &line.stream, &Ask::Watch(watch), &[]).map(|frame| frame.head)
+}
+
+/// The same, of this program's kernel.
+fn look(watch: Watch) -> Result<Reply> {
+    let path = kernel().ok_or(Error::new(ENODEV))?;
+    look_at(path, watch).map_err(|error| lost(&error))
+}
+
+/// Waits for something about a process in another program.
+pub(crate) fn wait(kernel: &Path, watch: Watch) -> io::Result<()> {
+    look_at(kernel, watch).map(drop)
 }
 
 /// The same, for a word.

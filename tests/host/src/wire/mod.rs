@@ -11,6 +11,7 @@
 //! | `mapping` | memory that is shared with the kernel and other programs |
 //! | `signals` | signals while an answer is awaited |
 //! | `fork` | what a copy of a process does |
+//! | `watcher` | the kernel as a test sees it that is no process of it |
 //!
 //! A connection begins with [`Hello`]; then it is the client's turn: each [`Ask`] but
 //! [`Ask::Interrupt`] gets one [`Reply`].
@@ -24,6 +25,7 @@ pub(crate) mod party;
 pub(crate) mod server;
 mod session;
 mod signals;
+pub(crate) mod watcher;
 
 use serde::{Deserialize, Serialize};
 
@@ -79,7 +81,7 @@ pub(crate) enum Watch {
     Kill(Pid),
     /// Interrupts its threads.
     Interrupt(Pid),
-    /// Waits until so many of its threads sleep.
+    /// Waits until it has begun and so many of its threads sleep.
     WaitBlocked(Pid, usize),
     /// Waits until it has ended.
     WaitEnd(Pid),

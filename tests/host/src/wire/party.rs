@@ -33,13 +33,11 @@ pub(crate) fn kernel() -> Option<&'static Path> {
 /// ENODEV, and a word about why.
 pub(super) fn lost(error: &io::Error) -> Error {
     static SAID: std::sync::Once = std::sync::Once::new();
-    let path = kernel().unwrap_or(Path::new(""));
+    let path = kernel().unwrap_or(Path::new("")).display();
     SAID.call_once(|| {
         eprintln!(
-            "can't use the kernel at {}, which HOST_KERNEL names: {error}; is it running? \
-             \"cargo run -- kernel {}\" starts one",
-            path.display(),
-            path.display(),
+            "can't use the kernel at {path}, which HOST_KERNEL names: {error}; is it running? \
+             \"cargo run -- kernel {path}\" starts one",
         );
     });
     Error::new(ENODEV)
@@ -47,8 +45,12 @@ pub(super) fn lost(error: &io::Error) -> Error {
 
 /// A new connection to the kernel.
 pub(super) fn connect(hello: &Hello) -> io::Result<UnixStream> {
-    let path = kernel().ok_or(io::ErrorKind::NotFound)?;
-    let stream = UnixStream::connect(path)?;
+    connect_to(kernel().ok_or(io::ErrorKind::NotFound)?, hello)
+}
+
+/// A new connection to a kernel.
+pub(super) fn connect_to(kernel: &Path, hello: &Hello) -> io::Result<UnixStream> {
+    let stream = UnixStream::connect(kernel)?;
     send(&stream, hello, &[], None)?;
     Ok(stream)
 }

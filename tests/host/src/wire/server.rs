@@ -74,7 +74,8 @@ impl Program {
 #[derive(Default)]
 struct Server {
     programs: Mutex<HashMap<Pid, Arc<Program>>>,
-    ended: Condvar,
+    /// A process has begun, or ended.
+    changed: Condvar,
 }
 
 /// A listening socket. One that nobody listens to any more is replaced.
@@ -149,7 +150,7 @@ impl Server {
         kernel::forget(pid);
         drop((stream, program));
         lock(&self.programs).remove(&pid);
-        self.ended.notify_all();
+        self.changed.notify_all();
         welcomed
     }
 
@@ -172,6 +173,7 @@ impl Server {
         let (lines, quiet) = (Mutex::default(), Condvar::new());
         let program = Arc::new(Program { task, lines, quiet });
         lock(&self.programs).insert(program.task.pid, Arc::clone(&program));
+        self.changed.notify_all();
         Ok(program)
     }
 
@@ -275,7 +277,7 @@ impl Server {
             Watch::Kill(pid) => self.program(pid).map(|program| program.task.kill()).map(|()| 0),
             Watch::Interrupt(pid) => Ok(self.program(pid)?.task.interrupt()),
             Watch::WaitBlocked(pid, n) => {
-                self.program(pid)?.task.sleepers.wait_for(n);
+                self.wait_begin(pid).task.sleepers.wait_for(n);
                 Ok(0)
             }
             Watch::WaitEnd(pid) => {
@@ -293,10 +295,20 @@ impl Server {
         }
     }
 
+    fn wait_begin(&self, pid: Pid) -> Arc<Program> {
+        let mut programs = lock(&self.programs);
+        loop {
+            if let Some(program) = programs.get(&pid) {
+                return Arc::clone(program);
+            }
+            programs = self.changed.wait(programs).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
     fn wait_end(&self, pid: Pid) {
         let mut programs = lock(&self.programs);
         while programs.contains_key(&pid) {
-            programs = self.ended.wait(programs).unwrap_or_else(PoisonError::into_inner);
+            programs = self.changed.wait(programs).unwrap_or_else(PoisonError::into_inner);
         }
     }
 }

@@ -46,7 +46,7 @@ fn stays_blocked() {
     service.kill();
     let mut late = Program::start(&["call", "/scheme/blocked/x", "0"]);
     late.expect(&format!("open Err({ENODEV})"));
-    host::wait_blocked(caller.pid(), 1);
+    caller.wait_blocked();
     assert!(caller.is_running());
     caller.kill();
     assert_eq!(caller.says(), "");
@@ -64,7 +64,7 @@ fn guarded(holder: &str) {
     });
     service.kill();
     for (caller, tag) in &mut callers {
-        host::wait_blocked(caller.pid(), 1);
+        caller.wait_blocked();
         service.tell(&format!("{tag} {ECONNRESET}"));
         service.expect("Ok(16)");
         let line = caller.says();

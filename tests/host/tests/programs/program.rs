@@ -1,7 +1,14 @@
 //! A program in a test: what it is told, and what it says, by lines.
 
 use std::io::{BufRead, BufReader, Lines, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use host::Kernel;
+
+fn kernel() -> Kernel {
+    Kernel::at(Path::new(&std::env::var_os("HOST_KERNEL").unwrap()))
+}
 
 /// A program that plays a role. It is killed when this goes.
 pub(crate) struct Program {
@@ -59,14 +66,19 @@ impl Program {
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        host::wait_end(self.pid());
+        kernel().wait_end(self.child.id()).unwrap();
+    }
+
+    /// Returns when it sleeps in the kernel.
+    pub(crate) fn wait_blocked(&self) {
+        kernel().wait_blocked(self.child.id(), 1).unwrap();
     }
 
     /// Waits for its end, which has to be a good one.
     #[track_caller]
     pub(crate) fn ends_well(&mut self) {
         assert!(self.child.wait().unwrap().success());
-        host::wait_end(self.pid());
+        kernel().wait_end(self.child.id()).unwrap();
     }
 
     pub(crate) fn is_running(&mut self) -> bool {

@@ -25,7 +25,7 @@ fn cancels() {
 fn ends_a_read() {
     let mut service = Program::start(&["stops", "stops"]);
     service.expect("ready");
-    host::wait_blocked(service.pid(), 1);
+    service.wait_blocked();
     service.signal(libc::SIGTERM);
     service.expect("1");
     service.ends_well();
