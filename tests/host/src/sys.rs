@@ -31,6 +31,11 @@ pub fn openat(fd: usize, path: &str, redox_flags: usize, fcntl_flags: u32) -> Re
     enter(Some(fd), trap, Buffer::from_slice(path.as_bytes()))
 }
 
+/// The descriptor of the namespace. As `libredox::call::getns`.
+pub fn namespace() -> Result<usize> {
+    enter(None, Trap::Namespace, Buffer::nothing())
+}
+
 /// Reads at a place; the description's offset stays.
 pub fn pread(fd: usize, to: &mut [u8], offset: u64) -> Result<usize> {
     enter(Some(fd), Trap::Pread { fd, offset }, Buffer::from_slice_mut(to))
