@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::{ffi::OsString, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -59,7 +59,7 @@ enum Command {
     Portd {
         /// Arguments for portd, such as: --config recipe/portd.toml
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        args: Vec<OsString>,
+        args: Vec<std::ffi::OsString>,
     },
     /// Run portctl over the kernel that HOST_KERNEL names.
     #[cfg(not(target_os = "redox"))]
@@ -67,7 +67,7 @@ enum Command {
     Portctl {
         /// Arguments for portctl, such as: ls /scheme/port
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        args: Vec<OsString>,
+        args: Vec<std::ffi::OsString>,
     },
     /// Compare what a service serves with a list that `demo --list` wrote elsewhere; then write
     /// there, read it back and take it away.

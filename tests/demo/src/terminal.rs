@@ -66,7 +66,7 @@ fn free_name(name: String) {
     let path = PathBuf::from("/scheme").join(name);
     let Some(path) = path.to_str() else { return };
     let dead = host::sys::open(path, 0, 0)
-        .map(|fd| host::sys::close(fd))
+        .map(host::sys::close)
         .is_err_and(|error| error.errno == syscall::error::ENODEV);
     if dead {
         // A name that nobody has can't be taken out, and need not be.

@@ -101,18 +101,26 @@ pub(crate) fn spawn(name: &str, uid: u32, gid: u32) -> Arc<Task> {
     task
 }
 
-/// Makes a process in a program of its own, of that program's number if it has one to itself.
-pub(crate) fn spawn_away(program: Option<Pid>, make: impl FnOnce(Pid) -> Arc<Task>) -> Arc<Task> {
+/// Makes a process in a program of its own: under the number of the process that it replaces, or
+/// that of its program if nobody else has that, or one of the kernel's own.
+pub(crate) fn spawn_away(
+    program: Option<Pid>,
+    replaced: Option<Pid>,
+    make: impl FnOnce(Pid) -> Task,
+) -> Arc<Task> {
     let mut tasks = write(&KERNEL.tasks);
     let free = |pid: &Pid| *pid > INIT && !tasks.contains_key(pid);
     let next = || KERNEL.next_away.fetch_add(1, Ordering::Relaxed);
-    let pid = program.filter(free).unwrap_or_else(next);
-    let task = make(pid);
+    let pid = replaced.or(program.filter(free)).unwrap_or_else(next);
+    let task = Arc::new(make(pid));
     tasks.insert(pid, Arc::clone(&task));
     task
 }
 
-/// Forgets a dead process.
-pub(crate) fn forget(pid: Pid) {
-    write(&KERNEL.tasks).remove(&pid);
+/// Forgets a dead process, unless another has taken its place.
+pub(crate) fn forget(task: &Arc<Task>) {
+    let mut tasks = write(&KERNEL.tasks);
+    if tasks.get(&task.pid).is_some_and(|now| Arc::ptr_eq(now, task)) {
+        tasks.remove(&task.pid);
+    }
 }

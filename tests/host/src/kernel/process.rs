@@ -59,6 +59,12 @@ impl Task {
         Self::with(pid, name, ids, space, Table::new(pid))
     }
 
+    /// The same as a program of its own, by Linux's number.
+    pub(crate) fn of_program(mut self, program: Option<Pid>) -> Self {
+        self.program = program;
+        self
+    }
+
     /// Gives the process another's namespace and its rights to it. EBADF if that is dead.
     pub(crate) fn share_namespace(&self, other: &Task) -> Result<()> {
         if let Some(namespace) = other.namespace() {

@@ -8,18 +8,19 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use syscall::data::Map;
-use syscall::error::{EFAULT, ENODEV, Error, Result};
+use syscall::error::{EFAULT, ENODEV, ENOMEM, Error, Result};
 use syscall::flag::MapFlags;
 
 use super::frame::{Frame, receive, send};
 use super::mapping::{self, Room};
-use super::party::{Remote, connect, connect_to, kernel, lost};
+use super::party::{Remote, connect, connect_to, kernel, known_program, lost};
 use super::signals::{self, Held, Waited};
 use super::{Ask, Hello, Reply, Watch};
 use crate::Stats;
 use crate::kernel::memory::{Access, Buffer, copy_checked};
 use crate::kernel::mmap::check;
 use crate::kernel::process::Pid;
+use crate::kernel::space::ARENA;
 use crate::trap::Trap;
 
 /// The number of no process.
@@ -115,8 +116,11 @@ fn nonsense() -> Error {
 }
 
 /// Makes a system call. Besides what the call gives: EFAULT for memory that is not there or, if
-/// it was written to, read-only; ENODEV if the kernel is gone.
+/// it was written to, read-only; ENOMEM for more than can be lent; ENODEV if the kernel is gone.
 pub(crate) fn call(remote: &Remote, trap: Trap, memory: &Buffer) -> Result<usize> {
+    if memory.len() > ARENA {
+        return Err(Error::new(ENOMEM));
+    }
     let (addr, access) = (memory.addr(), memory.access());
     let bytes = match memory.is_empty() {
         true => &[][..],
@@ -180,6 +184,14 @@ pub(crate) fn unmap(remote: &Remote, addr: usize, len: usize) -> Result<usize> {
         Reply::Done { result, .. } => result.map_err(Error::new),
         _ => Err(nonsense()),
     })
+}
+
+/// Tells the kernel that this program has started another.
+pub(super) fn tell_spawned(program: Pid) {
+    if let Some(remote) = known_program() {
+        // Without a kernel there is nothing to inherit.
+        let _ = ask(remote, &Ask::Spawned(program), &[], |_| Ok(()));
+    }
 }
 
 /// Asks about a process, or does something to it, from outside.

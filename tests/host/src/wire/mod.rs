@@ -4,13 +4,14 @@
 //! | --- | --- |
 //! | `frame` | records, bytes and descriptors over a stream |
 //! | `server` | the kernel's side: who connects, and what becomes of them |
+//! | `programs` | processes: where they come from, and how they end |
 //! | `session` | the kernel's half of a thread: its calls, one after the other |
 //! | `line` | how that half sleeps: it hears its program meanwhile |
 //! | `client` | the program's side: connections, calls |
 //! | `party` | processes that this program has with the kernel |
 //! | `mapping` | memory that is shared with the kernel and other programs |
 //! | `signals` | signals while an answer is awaited |
-//! | `fork` | what a copy of a process does |
+//! | `fork`, `spawn` | what a copy of a process does; that a process has started a program |
 //! | `watcher` | the kernel as a test sees it that is no process of it |
 //!
 //! A connection begins with [`Hello`]; then it is the client's turn: each [`Ask`] but
@@ -22,9 +23,11 @@ mod frame;
 mod line;
 mod mapping;
 pub(crate) mod party;
+mod programs;
 pub(crate) mod server;
 mod session;
 mod signals;
+mod spawn;
 pub(crate) mod watcher;
 
 use serde::{Deserialize, Serialize};
@@ -66,6 +69,8 @@ pub(crate) enum Ask {
     Map { fd: usize, base: usize, size: usize, offset: usize, flags: usize },
     /// The end of mappings.
     Unmap { addr: usize, len: usize },
+    /// The process has started a program, which Linux calls so.
+    Spawned(Pid),
     /// The thread got a signal while it waits.
     Interrupt,
     /// A question from outside.

@@ -56,20 +56,17 @@ pub(super) fn connect_to(kernel: &Path, hello: &Hello) -> io::Result<UnixStream>
 }
 
 impl Remote {
-    /// Makes a process. ENODEV if the kernel can't be reached or doesn't want to, ENOMEM.
-    pub(super) fn new(origin: Origin, name: &str) -> Result<Self> {
-        let room = Room::arena()?;
+    /// Makes a process.
+    pub(super) fn new(origin: Origin, name: &str) -> io::Result<Self> {
+        let failed = |error: Error| io::Error::from_raw_os_error(error.errno);
+        let room = Room::arena().map_err(failed)?;
         let hello = Hello::Process { origin, name: name.to_owned(), arena: room.base() };
-        let (control, reply) = connect(&hello)
-            .and_then(|stream| {
-                let reply = receive::<Reply>(&stream)?.ok_or(io::ErrorKind::ConnectionReset)?;
-                Ok((stream, reply))
-            })
-            .map_err(|error| lost(&error))?;
+        let control = connect(&hello)?;
+        let reply = receive::<Reply>(&control)?.ok_or(io::ErrorKind::ConnectionReset)?;
         let (Reply::Welcome { pid, uid, gid }, Some(file)) = (reply.head, reply.file) else {
-            return Err(lost(&io::ErrorKind::InvalidData.into()));
+            return Err(io::ErrorKind::InvalidData.into());
         };
-        room.fill_arena(&file)?;
+        room.fill_arena(&file).map_err(failed)?;
         Ok(Self { identity: Identity { pid, uid, gid }, control })
     }
 
@@ -103,31 +100,35 @@ pub(super) fn become_program(remote: Remote) {
     PROGRAM.store(Box::into_raw(Box::new(Arc::new(remote))), Ordering::Release);
 }
 
-/// The process that this program is. ENODEV, ENOMEM.
+/// The process that this program is. ENODEV.
 pub(crate) fn program() -> Result<Arc<Remote>> {
-    static MAKING: Mutex<()> = Mutex::new(());
-    if let Some(program) = known_program() {
-        return Ok(Arc::clone(program));
+    match known_program() {
+        Some(program) => Ok(Arc::clone(program)),
+        None => begin().map_err(|error| lost(&error)),
     }
-    let _making = lock(&MAKING);
+}
+
+fn begin() -> io::Result<Arc<Remote>> {
+    static BEGINNING: Mutex<()> = Mutex::new(());
+    let _beginning = lock(&BEGINNING);
     if known_program().is_none() {
         become_program(Remote::new(origin(), &program_name())?);
         fork::watch();
     }
-    known_program().cloned().ok_or(Error::new(ENODEV))
+    known_program().cloned().ok_or(io::ErrorKind::NotFound.into())
 }
 
 /// A program begins as a process at once: what it inherits is what its parent has then.
 #[used]
 #[unsafe(link_section = ".init_array")]
-static BEGIN: extern "C" fn() = {
-    extern "C" fn begin() {
+static AT_ONCE: extern "C" fn() = {
+    extern "C" fn at_once() {
         if kernel().is_some() {
-            // Without a kernel each call says so.
-            let _ = program();
+            // What fails now is tried again, and said, when a call needs it.
+            let _ = begin();
         }
     }
-    begin
+    at_once
 };
 
 fn origin() -> Origin {
@@ -145,7 +146,9 @@ static HOSTED: LazyLock<Mutex<HashMap<Pid, Arc<Remote>>>> = LazyLock::new(Mutex:
 
 /// A process that a test makes; it lives as long as the program, or until it is killed.
 pub(crate) fn host(near: Option<Pid>, name: &str, [uid, gid]: [u32; 2]) -> Result<Arc<Remote>> {
-    let remote = Arc::new(Remote::new(Origin::Test { near, uid, gid }, name)?);
+    raise_limit();
+    let remote = Remote::new(Origin::Test { near, uid, gid }, name);
+    let remote = Arc::new(remote.map_err(|error| lost(&error))?);
     lock(&HOSTED).insert(remote.pid(), Arc::clone(&remote));
     Ok(remote)
 }
@@ -153,4 +156,13 @@ pub(crate) fn host(near: Option<Pid>, name: &str, [uid, gid]: [u32; 2]) -> Resul
 /// A process that a test has made.
 pub(crate) fn hosted(pid: Pid) -> Option<Arc<Remote>> {
     lock(&HOSTED).get(&pid).cloned()
+}
+
+/// Lets this program have as many descriptors of Linux's as it may.
+pub(super) fn raise_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // What there is may do.
+    let _ = setrlimit(Resource::Nofile, limit);
 }

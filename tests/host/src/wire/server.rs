@@ -1,81 +1,27 @@
 //! The kernel's side: who connects, and what becomes of them.
 
-use std::collections::HashMap;
 use std::io;
-use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 
-use syscall::error::{EBADF, Error, Result};
+use syscall::error::{Error, Result};
 
 use super::frame::{receive, send};
 use super::line::Line;
+use super::party::raise_limit;
+use super::programs::Programs;
 use super::session::Session;
 use super::{Ask, Hello, Origin, Reply, Watch};
 use crate::kernel::process::{Pid, Task};
-use crate::kernel::space::{Own, Space};
+use crate::kernel::space::Space;
 use crate::kernel::stats::total;
-use crate::kernel::{self, INIT, namespaces};
-use crate::sync::lock;
 
-/// A process in another program.
-struct Program {
-    task: Arc<Task>,
-    lines: Mutex<Lines>,
-    /// No line is left.
-    quiet: Condvar,
-}
-
-/// The connections of a process's threads.
-#[derive(Default)]
-struct Lines {
-    open: Vec<Arc<Line>>,
-    /// There will be no more of them.
-    over: bool,
-}
-
-impl Program {
-    /// Lets a thread in. EBADF once the process has ended.
-    fn open(&self, line: &Arc<Line>) -> Result<()> {
-        let mut lines = lock(&self.lines);
-        if lines.over {
-            return Err(Error::new(EBADF));
-        }
-        lines.open.push(Arc::clone(line));
-        Ok(())
-    }
-
-    /// The thread's half has ended: the list holds the connection's last reference.
-    fn close(&self, line: Arc<Line>) {
-        let gone = Arc::as_ptr(&line);
-        drop(line);
-        lock(&self.lines).open.retain(|other| Arc::as_ptr(other) != gone);
-        self.quiet.notify_all();
-    }
-
-    /// Ends the process: what it had open closes. Returns when its threads' halves have ended.
-    fn end(&self) {
-        self.task.kill();
-        let mut lines = lock(&self.lines);
-        lines.over = true;
-        for line in &lines.open {
-            // A copy of the process may hold the other end; who is cut off already is so.
-            let _ = line.stream.shutdown(Shutdown::Both);
-        }
-        while !lines.open.is_empty() {
-            lines = self.quiet.wait(lines).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-}
-
-/// The processes in other programs.
-#[derive(Default)]
+/// The kernel, as seen from its socket.
+#[derive(Clone, Default)]
 struct Server {
-    programs: Mutex<HashMap<Pid, Arc<Program>>>,
-    /// A process has begun, or ended.
-    changed: Condvar,
+    programs: Arc<Programs>,
 }
 
 /// A listening socket. One that nobody listens to any more is replaced.
@@ -100,10 +46,11 @@ fn refused(error: Error) -> io::Error {
 
 /// Serves whoever connects, for as long as connections can be taken.
 pub(crate) fn serve(listener: &UnixListener) -> io::Result<()> {
-    let server = Arc::<Server>::default();
+    raise_limit();
+    let server = Server::default();
     loop {
         let (stream, _) = listener.accept()?;
-        let server = Arc::clone(&server);
+        let server = server.clone();
         std::thread::Builder::new().spawn(move || {
             // A client that doesn't keep to the protocol is one that is gone.
             let _ = server.welcome(stream);
@@ -121,11 +68,8 @@ impl Server {
         }
     }
 
-    fn program(&self, pid: Pid) -> Result<Arc<Program>> {
-        lock(&self.programs).get(&pid).cloned().ok_or(Error::new(EBADF))
-    }
-
-    /// A process: it lives as long as the connection, on which nothing is said after the welcome.
+    /// A process, which says nothing after its welcome. The end of the connection is the end of
+    /// what the program was; a process that is a program of its own may become another one.
     fn process(
         &self,
         stream: UnixStream,
@@ -133,7 +77,9 @@ impl Server {
         name: &str,
         arena: usize,
     ) -> io::Result<()> {
-        let program = self.begin(&stream, origin, name, arena).map_err(refused)?;
+        let peer = rustix::net::sockopt::socket_peercred(&stream).ok();
+        let peer = peer.map(|peer| peer.pid.as_raw_nonzero().get() as Pid);
+        let program = self.programs.begin(peer, origin, name, arena).map_err(refused)?;
         let Task { pid, uid, gid, .. } = *program.task;
         let welcomed = match &program.task.space {
             Space::Own(own) => {
@@ -146,104 +92,19 @@ impl Server {
             // An end, an error, or something that is not to be said: it is over.
             let _ = receive::<Ask>(&stream);
         }
-        program.end();
-        kernel::forget(pid);
-        drop((stream, program));
-        lock(&self.programs).remove(&pid);
-        self.changed.notify_all();
+        program.hang_up();
+        drop(stream);
+        program.wait_death();
+        self.programs.end(program);
         welcomed
     }
 
-    fn begin(
-        &self,
-        stream: &UnixStream,
-        origin: &Origin,
-        name: &str,
-        arena: usize,
-    ) -> Result<Arc<Program>> {
-        let peer = rustix::net::sockopt::socket_peercred(stream).ok();
-        let peer = peer.map(|peer| peer.pid.as_raw_nonzero().get() as Pid);
-        let task = match *origin {
-            Origin::Program { parent, uid, gid } => {
-                self.started(peer, parent, [uid, gid], name, arena)
-            }
-            Origin::Fork(parent) => self.forked(peer, parent, arena),
-            Origin::Test { near, uid, gid } => self.made(near, [uid, gid], name, arena),
-        }?;
-        let (lines, quiet) = (Mutex::default(), Condvar::new());
-        let program = Arc::new(Program { task, lines, quiet });
-        lock(&self.programs).insert(program.task.pid, Arc::clone(&program));
-        self.changed.notify_all();
-        Ok(program)
-    }
-
-    /// A program that somebody started: with what its parent has open, or as a child of `init`.
-    fn started(
-        &self,
-        peer: Option<Pid>,
-        parent: u32,
-        [uid, gid]: [Option<u32>; 2],
-        name: &str,
-        arena: usize,
-    ) -> Result<Arc<Task>> {
-        let parent = lock(&self.programs)
-            .values()
-            .find(|program| program.task.program == Some(parent))
-            .map(|program| Arc::clone(&program.task));
-        let space = Space::Own(Own::new(arena)?);
-        let task = kernel::spawn_away(peer, |pid| {
-            let mut task = match &parent {
-                Some(parent) => parent.inherit(pid, name, space, true),
-                None => Task::bare(pid, name, [0, 0], space),
-            };
-            task.uid = uid.unwrap_or(task.uid);
-            task.gid = gid.unwrap_or(task.gid);
-            task.program = peer;
-            Arc::new(task)
-        });
-        if let (None, Some(init)) = (parent, kernel::task(INIT)) {
-            task.share_namespace(&init)?;
-        }
-        Ok(task)
-    }
-
-    /// A copy of a process.
-    fn forked(&self, peer: Option<Pid>, parent: Pid, arena: usize) -> Result<Arc<Task>> {
-        let parent = self.program(parent)?;
-        let own = match &parent.task.space {
-            Space::Own(own) => own.fork(arena)?,
-            Space::Here => Own::new(arena)?,
-        };
-        Ok(kernel::spawn_away(peer, |pid| {
-            let mut task = parent.task.inherit(pid, &parent.task.name, Space::Own(own), false);
-            task.program = peer;
-            Arc::new(task)
-        }))
-    }
-
-    /// A process that a test makes, beside others in its program.
-    fn made(
-        &self,
-        near: Option<Pid>,
-        ids: [u32; 2],
-        name: &str,
-        arena: usize,
-    ) -> Result<Arc<Task>> {
-        let near = near.map(|pid| self.program(pid)).transpose()?;
-        let space = Space::Own(Own::new(arena)?);
-        let task = kernel::spawn_away(None, |pid| Task::new(pid, name, ids, space));
-        match near {
-            Some(near) => task.share_namespace(&near.task)?,
-            None => namespaces().found(&task),
-        }
-        Ok(task)
-    }
-
     fn thread(&self, pid: Pid, stream: UnixStream) -> io::Result<()> {
-        let program = self.program(pid).map_err(refused)?;
+        let program = self.programs.get(pid).map_err(refused)?;
         let line = Line::new(stream)?;
         program.open(&line).map_err(refused)?;
-        let done = Session::new(Arc::clone(&program.task), Arc::clone(&line)).run();
+        let programs = Arc::clone(&self.programs);
+        let done = Session::new(Arc::clone(&program.task), Arc::clone(&line), programs).run();
         program.close(line);
         done
     }
@@ -256,7 +117,7 @@ impl Server {
             let reply = match watch {
                 Watch::Stats(None) => Reply::Stats(total()),
                 Watch::Stats(Some(pid)) => {
-                    let program = self.program(pid);
+                    let program = self.programs.get(pid);
                     Reply::Stats(program.map(|it| it.task.counters.read()).unwrap_or_default())
                 }
                 watch => {
@@ -272,43 +133,28 @@ impl Server {
     fn watch(&self, watch: Watch) -> Result<usize> {
         match watch {
             Watch::IsDead(pid) => {
-                Ok(self.program(pid).map_or(1, |program| program.task.is_dead().into()))
+                Ok(self.programs.get(pid).map_or(1, |program| program.task.is_dead().into()))
             }
-            Watch::Kill(pid) => self.program(pid).map(|program| program.task.kill()).map(|()| 0),
-            Watch::Interrupt(pid) => Ok(self.program(pid)?.task.interrupt()),
+            Watch::Kill(pid) => {
+                self.programs.get(pid).map(|program| program.task.kill()).map(|()| 0)
+            }
+            Watch::Interrupt(pid) => Ok(self.programs.get(pid)?.task.interrupt()),
             Watch::WaitBlocked(pid, n) => {
-                self.wait_begin(pid).task.sleepers.wait_for(n);
+                self.programs.wait_begin(pid).task.sleepers.wait_for(n);
                 Ok(0)
             }
             Watch::WaitEnd(pid) => {
-                self.wait_end(pid);
+                self.programs.wait_end(pid);
                 Ok(0)
             }
             Watch::Inherit { to, from, fd } => {
-                let file = self.program(from)?.task.file(fd)?;
-                self.program(to)?.task.install(file)
+                let file = self.programs.get(from)?.task.file(fd)?;
+                self.programs.get(to)?.task.install(file)
             }
             Watch::OpenDescriptors(pid) => {
-                Ok(self.program(pid)?.task.table(|table| table.open_count()))
+                Ok(self.programs.get(pid)?.task.table(|table| table.open_count()))
             }
             Watch::Stats(_) => Ok(0),
-        }
-    }
-
-    fn wait_begin(&self, pid: Pid) -> Arc<Program> {
-        let mut programs = lock(&self.programs);
-        loop {
-            if let Some(program) = programs.get(&pid) {
-                return Arc::clone(program);
-            }
-            programs = self.changed.wait(programs).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    fn wait_end(&self, pid: Pid) {
-        let mut programs = lock(&self.programs);
-        while programs.contains_key(&pid) {
-            programs = self.changed.wait(programs).unwrap_or_else(PoisonError::into_inner);
         }
     }
 }

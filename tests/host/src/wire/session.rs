@@ -10,10 +10,11 @@ use syscall::flag::MapFlags;
 
 use super::frame::{receive, send};
 use super::line::Line;
+use super::programs::Programs;
 use super::{Ask, Reply};
 use crate::kernel::memory::{Access, Buffer, PAGE};
 use crate::kernel::mmap::{self, Window};
-use crate::kernel::process::{Cx, Life, Task};
+use crate::kernel::process::{Cx, Life, Pid, Task};
 use crate::kernel::space::{Backing, Space};
 use crate::trap::Trap;
 
@@ -21,6 +22,7 @@ use crate::trap::Trap;
 pub(super) struct Session {
     task: Arc<Task>,
     line: Arc<Line>,
+    programs: Arc<Programs>,
     life: Arc<Life>,
 }
 
@@ -33,8 +35,8 @@ fn word(result: Result<usize>) -> Answer {
 }
 
 impl Session {
-    pub(super) fn new(task: Arc<Task>, line: Arc<Line>) -> Self {
-        Self { task, line, life: Arc::new(Life) }
+    pub(super) fn new(task: Arc<Task>, line: Arc<Line>, programs: Arc<Programs>) -> Self {
+        Self { task, line, programs, life: Arc::new(Life) }
     }
 
     /// Carries calls out until the thread ends.
@@ -49,6 +51,7 @@ impl Session {
                     self.map(fd, &Map { offset, size, flags, address: base })
                 }
                 Ask::Unmap { addr, len } => self.unmap(addr, len),
+                Ask::Spawned(program) => self.spawned(program)?,
                 Ask::Watch(_) => return Err(io::ErrorKind::InvalidData.into()),
             };
             self.answer(&answer)?;
@@ -101,6 +104,18 @@ impl Session {
             }
             (done, _) => word(done),
         }
+    }
+
+    /// Whether or not the program ever says a word, it is a process until it ends.
+    fn spawned(&self, program: Pid) -> io::Result<Answer> {
+        if let Some(program) = self.programs.spawned(&self.task, program) {
+            let programs = Arc::clone(&self.programs);
+            std::thread::Builder::new().spawn(move || {
+                program.wait_death();
+                programs.end(program);
+            })?;
+        }
+        Ok(word(Ok(0)))
     }
 
     fn unmap(&self, addr: usize, len: usize) -> Answer {

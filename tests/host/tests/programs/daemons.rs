@@ -3,7 +3,7 @@
 use std::io::BufRead;
 
 use libredox::call::{self, MmapArgs};
-use libredox::errno::{ECANCELED, EINTR};
+use libredox::errno::{ECANCELED, ECONNRESET, EINTR};
 use libredox::flag;
 use syscall::schemev2::{Opcode, Sqe};
 
@@ -74,6 +74,39 @@ pub(crate) fn guard(socket: usize) {
         let answer = word(tag, Err(code.parse().unwrap()));
         println!("{:?}", errno(call::write(socket, &answer)));
     }
+}
+
+/// Holds a socket for a service, which has the other end of a pipe: when that ends, answers all
+/// that may be outstanding with ECONNRESET, and then one call that comes. (A real one goes on.)
+pub(crate) fn watches(socket: usize, pipe: usize) {
+    println!("ready");
+    assert_eq!(errno(call::read(pipe, &mut [0; 1])), Ok(0));
+    for tag in 0..64 {
+        answer(socket, tag, Err(ECONNRESET));
+    }
+    answer(socket, next(socket).unwrap().tag, Err(ECONNRESET));
+}
+
+/// Takes calls and never answers them, with a program beside it that does when it has died.
+pub(crate) fn watched(name: &str) {
+    let socket = begin(name);
+    let (reader, writer) = pipe();
+    call::fcntl(writer, 2, flag::O_CLOEXEC as usize).unwrap();
+    let words = [socket, reader].map(|fd| fd.to_string());
+    drop(role(&["watches", &words[0], &words[1]]).spawn().unwrap());
+    call::close(reader).unwrap();
+    while let Ok(sqe) = next(socket) {
+        match Opcode::try_from_raw(sqe.opcode) {
+            Some(Opcode::OpenAt) => answer(socket, sqe.tag, Ok(7)),
+            _ => println!("call"),
+        }
+    }
+}
+
+/// A pipe: the reading and the writing end.
+pub(crate) fn pipe() -> (usize, usize) {
+    let reader = call::open("/scheme/pipe", 0, 0).unwrap();
+    (reader, call::dup(reader, b"write").unwrap())
 }
 
 /// Offers memory. A call says what is in it at m0; with m1, it puts that there first.

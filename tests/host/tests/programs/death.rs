@@ -10,6 +10,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_caller_of_a_killed_service_stays_blocked_until_it_is_killed", stays_blocked),
     ("a_program_with_the_socket_answers_for_a_killed_service", || guarded("exec")),
     ("a_copy_with_the_socket_answers_for_a_killed_service", || guarded("fork")),
+    ("a_guard_hears_of_the_death_and_answers_every_caller", guard),
     ("a_killed_caller_sends_no_cancel_only_the_close_of_its_handle", killed_caller),
     ("a_name_of_a_killed_service_stays_taken", name_stays),
 ];
@@ -81,6 +82,24 @@ fn guarded(holder: &str) {
     service.tell(&format!("next {EIO}"));
     service.expect("Ok(16)");
     callers[0].0.expect(&format!("Err({EIO}) None"));
+}
+
+fn guard() {
+    for round in 0..5 {
+        let name = format!("watched-{round}");
+        let mut service = Program::start(&["watched", &name]);
+        service.expect("ready");
+        let mut callers = ["0", "64", "4096", "9", "0"].map(|len| caller(&name, len));
+        callers.iter().for_each(|_| service.expect("call"));
+        service.kill();
+        for caller in &mut callers {
+            assert!(caller.says().starts_with(&format!("Err({ECONNRESET}) ")));
+        }
+        callers[1].tell("again");
+        callers[1].expect(&format!("Err({ESRCH}) Some(1)"));
+        callers[0].tell("again");
+        callers[0].expect(&format!("Err({ECONNRESET}) None"));
+    }
 }
 
 fn killed_caller() {

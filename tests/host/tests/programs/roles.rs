@@ -6,7 +6,7 @@ use std::process::{ExitCode, Stdio};
 use libredox::{call, flag};
 
 use crate::common::*;
-use crate::daemons::{self, window};
+use crate::daemons::{self, pipe, window};
 use crate::program::role;
 
 /// Plays a role.
@@ -17,6 +17,10 @@ pub(crate) fn play(words: &[String]) -> ExitCode {
         ["stuck", name] => daemons::stuck(name, None),
         ["stuck", name, holder] => daemons::stuck(name, Some(holder)),
         ["guard", socket] => daemons::guard(socket.parse().unwrap()),
+        ["watched", name] => daemons::watched(name),
+        ["watches", socket, pipe] => {
+            daemons::watches(socket.parse().unwrap(), pipe.parse().unwrap());
+        }
         ["windows", name] => daemons::windows(name),
         ["stops", name] => daemons::stops(name),
         ["call", path, len] => one_call(path, len.parse().unwrap()),
@@ -99,12 +103,6 @@ fn maps(path: &str) {
         println!("unmapped");
         told();
     }
-}
-
-/// A pipe: the reading and the writing end.
-fn pipe() -> (usize, usize) {
-    let reader = call::open("/scheme/pipe", 0, 0).unwrap();
-    (reader, call::dup(reader, b"write").unwrap())
 }
 
 /// Starts a program with the writing end of one pipe, and without that of another.

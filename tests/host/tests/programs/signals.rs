@@ -1,6 +1,6 @@
 //! Signals to programs that wait.
 
-use libredox::errno::EINTR;
+use libredox::errno::{EINTR, ESRCH};
 
 use crate::Test;
 use crate::program::Program;
@@ -8,6 +8,7 @@ use crate::program::Program;
 pub(crate) const TESTS: &[Test] = &[
     ("a_signal_cancels_a_call_which_the_service_answers", cancels),
     ("a_signal_ends_the_read_of_a_socket", ends_a_read),
+    ("the_kernel_passes_signals_on", passed_on),
     ("no_signal_is_missed", none_is_missed),
 ];
 
@@ -29,6 +30,17 @@ fn ends_a_read() {
     service.signal(libc::SIGTERM);
     service.expect("1");
     service.ends_well();
+}
+
+fn passed_on() {
+    let mut service = Program::start(&["stops", "stops-too"]);
+    service.expect("ready");
+    service.wait_blocked();
+    libredox::call::kill(service.pid(), libc::SIGTERM as u32).unwrap();
+    service.expect("1");
+    service.ends_well();
+    let gone = libredox::call::kill(service.pid(), libc::SIGTERM as u32);
+    assert_eq!(gone.err().map(|error| error.errno()), Some(ESRCH));
 }
 
 /// As soon as the service is there: whether it reads already or not.
