@@ -1,6 +1,7 @@
 //! What each program does.
 
 use std::io::{BufRead, Read};
+use std::os::unix::process::CommandExt;
 use std::process::{ExitCode, Stdio};
 
 use libredox::{call, flag};
@@ -26,7 +27,10 @@ pub(crate) fn play(words: &[String]) -> ExitCode {
         ["call", path, len] => one_call(path, len.parse().unwrap()),
         ["calls", path] => calls(path),
         ["maps", path] => maps(path),
-        ["starts"] => starts(),
+        ["starts"] => starts(false),
+        ["starts", _] => starts(true),
+        ["becomes"] => becomes(),
+        ["reads", open, closed] => reads(open.parse().unwrap(), closed.parse().unwrap()),
         ["writes", open, closed] => writes(open.parse().unwrap(), closed.parse().unwrap()),
         ["forks"] => forks(),
         ["who"] => who(),
@@ -106,15 +110,20 @@ fn maps(path: &str) {
 }
 
 /// Starts a program with the writing end of one pipe, and without that of another.
-fn starts() {
+fn starts(by_fork: bool) {
     let (reader, writer) = pipe();
     let (_, closed) = pipe();
     call::fcntl(closed, 2, flag::O_CLOEXEC as usize).unwrap();
     let mut child = role(&["writes", &writer.to_string(), &closed.to_string()]);
+    if by_fork {
+        // SAFETY: nothing is done between fork and exec.
+        unsafe { child.pre_exec(|| Ok(())) };
+    }
     let mut child = child.stdin(Stdio::null()).spawn().unwrap();
+    // Whether the child has done anything yet or not.
+    call::close(writer).unwrap();
     let mut bytes = [0; 8];
     assert_eq!(call::read(reader, &mut bytes).unwrap(), 5);
-    call::close(writer).unwrap();
     assert!(child.wait().unwrap().success());
     assert_eq!(call::read(reader, &mut bytes).unwrap(), 0);
     println!("{}", String::from_utf8_lossy(&bytes[..5]));
@@ -123,6 +132,26 @@ fn starts() {
 fn writes(open: usize, closed: usize) {
     println!("{:?}", errno(call::write(closed, b"x")));
     call::write(open, b"hello").unwrap();
+}
+
+/// Becomes another program, with one pipe and without another.
+fn becomes() {
+    let [open, closed] = ["kept", "lost"].map(|text| {
+        let (reader, writer) = pipe();
+        call::write(writer, text.as_bytes()).unwrap();
+        reader
+    });
+    call::fcntl(closed, 2, flag::O_CLOEXEC as usize).unwrap();
+    panic!("{}", role(&["reads", &open.to_string(), &closed.to_string()]).exec());
+}
+
+fn reads(open: usize, closed: usize) {
+    for fd in [open, closed] {
+        let mut bytes = [0; 8];
+        let count = errno(call::read(fd, &mut bytes));
+        println!("{count:?} {}", String::from_utf8_lossy(&bytes[..count.unwrap_or(0)]));
+    }
+    who();
 }
 
 /// Forks with a pipe; the parent closes its writing end at once.
