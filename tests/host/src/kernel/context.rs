@@ -21,25 +21,37 @@ pub(crate) enum Wakeup {
 /// How many threads of a process sleep in the kernel.
 #[derive(Default)]
 pub(crate) struct Sleepers {
-    count: Mutex<usize>,
+    inner: Mutex<Sleeping>,
     changed: Condvar,
+}
+
+#[derive(Default)]
+struct Sleeping {
+    count: usize,
+    over: bool,
 }
 
 impl Sleepers {
     fn enter(&self) {
-        *lock(&self.count) += 1;
+        lock(&self.inner).count += 1;
         self.changed.notify_all();
     }
 
     fn leave(&self) {
-        *lock(&self.count) -= 1;
+        lock(&self.inner).count -= 1;
     }
 
-    /// Waits until at least `n` threads sleep.
+    /// Nobody will sleep any more.
+    pub(crate) fn close(&self) {
+        lock(&self.inner).over = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits until at least `n` threads sleep, or none will any more.
     pub(crate) fn wait_for(&self, n: usize) {
-        let mut count = lock(&self.count);
-        while *count < n {
-            count = self.changed.wait(count).unwrap_or_else(PoisonError::into_inner);
+        let mut inner = lock(&self.inner);
+        while inner.count < n && !inner.over {
+            inner = self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
         }
     }
 }

@@ -152,6 +152,7 @@ impl Programs {
     /// The process has ended: what it had open closes.
     pub(super) fn end(&self, program: Arc<Program>) {
         program.task.kill();
+        program.task.sleepers.close();
         program.hang_up();
         kernel::forget(&program.task);
         let (pid, gone) = (program.task.pid, Arc::as_ptr(&program));

@@ -16,7 +16,7 @@ impl Kernel {
     }
 
     /// Waits until the process with this id has begun, and at least `n` of its threads sleep in
-    /// the kernel.
+    /// the kernel, or it has ended again.
     pub fn wait_blocked(&self, pid: u32, n: usize) -> io::Result<()> {
         wait(&self.0, Watch::WaitBlocked(pid, n))
     }
