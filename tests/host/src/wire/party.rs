@@ -87,17 +87,28 @@ impl Remote {
 
 /// The process that this program is: made at first use, and never freed. A copy of the program
 /// makes one of its own, without a lock that nobody might be left to give back.
-static PROGRAM: AtomicPtr<Arc<Remote>> = AtomicPtr::new(std::ptr::null_mut());
+static PROGRAM: AtomicPtr<Life> = AtomicPtr::new(std::ptr::null_mut());
 
-/// The process that this program is, if it has made any call yet.
-pub(super) fn known_program() -> Option<&'static Arc<Remote>> {
+/// The process that this program is, and the one that it was copied from.
+struct Life {
+    remote: Arc<Remote>,
+    _before: Option<&'static Life>,
+}
+
+fn life() -> Option<&'static Life> {
     // SAFETY: what was stored is never freed.
     unsafe { PROGRAM.load(Ordering::Acquire).as_ref() }
 }
 
+/// The process that this program is, if it has made any call yet.
+pub(super) fn known_program() -> Option<&'static Arc<Remote>> {
+    life().map(|life| &life.remote)
+}
+
 /// From now on the program is this process.
 pub(super) fn become_program(remote: Remote) {
-    PROGRAM.store(Box::into_raw(Box::new(Arc::new(remote))), Ordering::Release);
+    let life = Life { remote: Arc::new(remote), _before: life() };
+    PROGRAM.store(Box::into_raw(Box::new(life)), Ordering::Release);
 }
 
 /// The process that this program is. ENODEV.
