@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::compare;
 #[cfg(not(target_os = "redox"))]
-use crate::{attempt, demo};
+use crate::{attempt, demo, terminal};
 
 /// Messages, ports and agents for Redox drivers, tried out.
 #[derive(Parser)]
@@ -46,6 +46,29 @@ enum Command {
         #[arg(last = true, required = true)]
         args: Vec<String>,
     },
+    /// Be the kernel for programs that have HOST_KERNEL=SOCKET in their environment, each in a
+    /// terminal of its own, until killed.
+    #[cfg(not(target_os = "redox"))]
+    Kernel {
+        /// Where the programs connect.
+        socket: PathBuf,
+    },
+    /// Run portd over the kernel that HOST_KERNEL names, until SIGTERM.
+    #[cfg(not(target_os = "redox"))]
+    #[command(disable_help_flag = true)]
+    Portd {
+        /// Arguments for portd, such as: --config recipe/portd.toml
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<std::ffi::OsString>,
+    },
+    /// Run portctl over the kernel that HOST_KERNEL names.
+    #[cfg(not(target_os = "redox"))]
+    #[command(disable_help_flag = true)]
+    Portctl {
+        /// Arguments for portctl, such as: ls /scheme/port
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<std::ffi::OsString>,
+    },
     /// Compare what a service serves with a list that `demo --list` wrote elsewhere; then write
     /// there, read it back and take it away.
     Compare {
@@ -67,6 +90,12 @@ pub fn main() -> ExitCode {
         Command::Demo { dir, image, json, list } => demo::run(dir, image, json, list),
         #[cfg(not(target_os = "redox"))]
         Command::Try { config, args } => return attempt::run(config, args),
+        #[cfg(not(target_os = "redox"))]
+        Command::Kernel { socket } => terminal::kernel(&socket),
+        #[cfg(not(target_os = "redox"))]
+        Command::Portd { args } => return terminal::portd(args),
+        #[cfg(not(target_os = "redox"))]
+        Command::Portctl { args } => return terminal::portctl(args),
         Command::Compare { list, root, read_only } => compare::run(&list, &root, read_only),
     };
     match done {

@@ -7,6 +7,7 @@
 //! | `collect`, `image` | the files of a directory; a disk image that holds them |
 //! | `world` | services and clients, as processes of the host's Redox ABI |
 //! | `report` | what it cost, by layer |
+//! | `terminal` | kernel, daemon and tool as programs of their own |
 //! | `demo`, `attempt`, `compare`, `cli` | the commands |
 //!
 //! On Redox there is `compare` alone: the services are real ones there.
@@ -23,6 +24,8 @@ mod demo;
 pub mod image;
 #[cfg(not(target_os = "redox"))]
 mod report;
+#[cfg(not(target_os = "redox"))]
+mod terminal;
 pub mod tree;
 pub mod verify;
 #[cfg(not(target_os = "redox"))]

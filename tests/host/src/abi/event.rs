@@ -7,11 +7,10 @@ use syscall::error::{EFAULT, EINVAL, Error, Result};
 use syscall::flag::{EventFlags, O_CREAT, O_RDWR};
 
 use super::mux;
-use crate::kernel::files;
 use crate::kernel::memory::Buffer;
 use crate::rt::flags::REDOX_O_CLOEXEC;
-use crate::rt::open;
-use crate::thread::{in_kernel, with_fd};
+use crate::thread::enter;
+use crate::trap::Trap;
 
 /// An event as `redox_event` reads it.
 #[repr(C)]
@@ -28,7 +27,7 @@ extern "C" fn redox_event_queue_create_v1(flags: u32) -> usize {
         return mux(Err(Error::new(EINVAL)));
     }
     let flags = REDOX_O_CLOEXEC | O_CREAT | O_RDWR | 0o700;
-    mux(in_kernel(|cx| open::open(cx, "/scheme/event", flags)))
+    mux(enter(None, Trap::Open { flags }, Buffer::from_slice(b"/scheme/event")))
 }
 
 /// Takes one event. As on Redox, the timeout and the signal mask are not looked at.
@@ -59,7 +58,7 @@ fn next_event(queue: usize, count: usize, flags: u32) -> Result<Event> {
     }
     let mut event = Event::default();
     let to = Buffer::from_slice_mut(event.deref_mut());
-    with_fd(queue, |cx| files::read(cx, queue, to))?;
+    enter(Some(queue), Trap::Read { fd: queue }, to)?;
     Ok(event)
 }
 
@@ -73,7 +72,7 @@ extern "C" fn redox_event_queue_ctl_v1(
 ) -> usize {
     mux(EventFlags::from_bits(flags as usize).ok_or(Error::new(EINVAL)).and_then(|flags| {
         let event = Event { id: fd, flags, data: user_data };
-        with_fd(queue, |cx| files::write(cx, queue, Buffer::from_slice(&event)))?;
+        enter(Some(queue), Trap::Write { fd: queue }, Buffer::from_slice(&event))?;
         Ok(0)
     }))
 }
@@ -81,5 +80,5 @@ extern "C" fn redox_event_queue_ctl_v1(
 /// Closes a queue.
 #[unsafe(no_mangle)]
 extern "C" fn redox_event_queue_destroy_v1(queue: usize) -> usize {
-    mux(with_fd(queue, |cx| files::close(cx, queue)))
+    mux(enter(Some(queue), Trap::Close { fd: queue }, Buffer::nothing()))
 }

@@ -1,17 +1,18 @@
 //! Processes, credentials, namespaces, clocks, and what has no meaning here.
 
-use syscall::error::{EBADF, EFAULT, EINVAL, ENOENT, ENOSYS, EPERM, ESRCH, Error, Result};
+use syscall::error::{EBADF, EFAULT, EINVAL, ENOENT, ENOSYS, Error, Result};
 
 use super::{bytes, bytes_mut, mux, path};
-use crate::kernel::process::Task;
-use crate::kernel::{files, time};
+use crate::kernel::memory::{Access, Buffer};
+use crate::kernel::time;
 use crate::rt::namespace;
-use crate::thread::{current, in_kernel, with_fd};
+use crate::thread::{Identity, current, enter};
+use crate::trap::Trap;
 
 const NO_SUCH_CALL: Result<usize> = Err(Error::new(ENOSYS));
 
-fn about(tell: impl FnOnce(&Task) -> u32) -> usize {
-    mux(current().map(|task| tell(&task) as usize))
+fn about(tell: impl FnOnce(Identity) -> u32) -> usize {
+    mux(current().and_then(|party| party.identity()).map(|identity| tell(identity) as usize))
 }
 
 /// The process id.
@@ -53,48 +54,49 @@ extern "C" fn redox_get_ens_v0() -> usize {
 /// The namespace's descriptor.
 #[unsafe(no_mangle)]
 extern "C" fn redox_get_ns_v0() -> usize {
-    mux(in_kernel(namespace::current))
+    mux(enter(None, Trap::Namespace, Buffer::nothing()))
 }
 
 /// Moves to another namespace; gives the old one's descriptor, or all ones.
 #[unsafe(no_mangle)]
 extern "C" fn redox_setns_v0(fd: usize) -> usize {
-    mux(with_fd(fd, |cx| Ok(namespace::enter(cx, fd)?.unwrap_or(usize::MAX))))
+    mux(enter(Some(fd), Trap::SetNamespace { fd }, Buffer::nothing()))
 }
 
 /// Zero: leaves all names but `memory` and `pipe` behind. Else a namespace's descriptor to move
 /// to.
 #[unsafe(no_mangle)]
 extern "C" fn redox_setrens_v1(_rns: usize, ens: usize) -> usize {
-    mux(in_kernel(|cx| {
-        if ens == 0 {
-            return namespace::enter_null(cx).map(|()| 0);
-        }
-        if let Some(old) = namespace::enter(cx, ens)? {
-            files::close(cx, old)?;
-        }
-        Ok(0)
-    }))
+    let trap = match ens {
+        0 => Trap::NullNamespace,
+        fd => Trap::EnterNamespace { fd },
+    };
+    mux(enter(None, trap, Buffer::nothing()))
 }
 
 /// Makes a namespace of some of the current one's names.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn redox_mkns_v1(names: *const libc::iovec, count: usize, flags: u32) -> usize {
-    mux(in_kernel(|cx| {
-        if flags != 0 {
-            return Err(Error::new(EINVAL));
-        }
-        let names = match count {
-            0 => &[][..],
-            _ if names.is_null() => return Err(Error::new(EFAULT)),
-            // SAFETY: the caller passes valid records.
-            _ => unsafe { std::slice::from_raw_parts(names, count) },
-        };
-        // SAFETY: the records are about valid bytes.
-        let name = |name: &libc::iovec| unsafe { bytes(name.iov_base.cast(), name.iov_len) };
-        let names: Vec<&[u8]> = names.iter().map(name).collect::<Result<_>>()?;
-        namespace::fork(cx, &names)
-    }))
+    if flags != 0 {
+        return mux(Err(Error::new(EINVAL)));
+    }
+    // SAFETY: the caller passes valid records about valid bytes.
+    let names = unsafe { name_list(names, count) };
+    let packed = names.map(|names| namespace::pack(&names));
+    mux(packed.and_then(|names| enter(None, Trap::ForkNamespace, Buffer::from_slice(&names))))
+}
+
+/// # Safety
+/// There are `count` records at `names`, about valid bytes.
+unsafe fn name_list<'a>(names: *const libc::iovec, count: usize) -> Result<Vec<&'a [u8]>> {
+    let names = match count {
+        0 => &[][..],
+        _ if names.is_null() => return Err(Error::new(EFAULT)),
+        // SAFETY: promised by the caller.
+        _ => unsafe { std::slice::from_raw_parts(names, count) },
+    };
+    // SAFETY: promised by the caller.
+    names.iter().map(|name| unsafe { bytes(name.iov_base.cast(), name.iov_len) }).collect()
 }
 
 /// Registers a scheme under a name.
@@ -105,11 +107,10 @@ unsafe extern "C" fn redox_register_scheme_to_ns_v0(
     len: usize,
     root: usize,
 ) -> usize {
-    mux(with_fd(ns, |cx| {
-        // SAFETY: the caller passes a valid string.
-        let name = unsafe { path(base, len) }?;
-        namespace::register(cx, ns, name, root).map(|()| 0)
-    }))
+    let trap = Trap::Register { namespace: ns, root };
+    // SAFETY: the caller passes a valid string.
+    let name = unsafe { path(base, len) };
+    mux(name.and_then(|name| enter(Some(ns), trap, Buffer::from_slice(name.as_bytes()))))
 }
 
 /// The credentials of any process, for root. The descriptor has to be open; which one is not
@@ -121,54 +122,16 @@ unsafe extern "C" fn redox_get_proc_credentials_v1(
     base: *mut u8,
     len: usize,
 ) -> usize {
-    mux(with_fd(cap_fd, |cx| {
-        files::check(cx, cap_fd)?;
-        if cx.task.uid != 0 {
-            return Err(Error::new(EPERM));
-        }
-        // SAFETY: the caller passes a buffer of its own.
-        let to = unsafe { bytes_mut(base, len) }?;
-        let record = credentials(pid)?;
-        let to = to.first_chunk_mut().ok_or(Error::new(EINVAL))?;
-        *to = record;
-        Ok(record.len())
-    }))
+    // SAFETY: the caller passes a buffer of its own.
+    let to = unsafe { Buffer::new(base as usize, len, Access::Write) };
+    mux(to.and_then(|to| enter(Some(cap_fd), Trap::Credentials { cap: cap_fd, pid }, to)))
 }
 
-/// Process, group and parent; real, effective and saved user and group; two old namespaces.
-fn credentials(pid: usize) -> Result<[u8; 44]> {
-    let pid = u32::try_from(pid).map_err(|_| Error::new(ESRCH))?;
-    let task = crate::kernel::task(pid).filter(|task| !task.is_dead());
-    let task = task.ok_or(Error::new(ESRCH))?;
-    let Task { uid, gid, .. } = *task;
-    let words = [pid, pid, crate::kernel::INIT, uid, uid, uid, gid, gid, gid, 0, 0];
-    let mut record = [0; 44];
-    for (to, word) in record.as_chunks_mut().0.iter_mut().zip(words) {
-        *to = word.to_ne_bytes();
-    }
-    Ok(record)
-}
-
-/// Ends a process for signals 9 and 15, interrupts its sleeping threads for others. ESRCH, EPERM.
+/// Sends a signal. One that is in this program's kernel is ended by signals 9 and 15, and others
+/// interrupt its sleeping threads. ESRCH, EPERM.
 #[unsafe(no_mangle)]
 extern "C" fn redox_kill_v1(pid: usize, signal: u32) -> usize {
-    mux(kill(pid, signal as i32).map(|()| 0))
-}
-
-fn kill(pid: usize, signal: i32) -> Result<()> {
-    let me = current()?;
-    let pid = u32::try_from(pid).map_err(|_| Error::new(ESRCH))?;
-    let target = crate::kernel::task(pid).filter(|task| !task.is_dead());
-    let target = target.ok_or(Error::new(ESRCH))?;
-    if me.uid != 0 && me.uid != target.uid {
-        return Err(Error::new(EPERM));
-    }
-    match signal {
-        0 => {}
-        libc::SIGKILL | libc::SIGTERM => target.kill(),
-        _ => drop(target.interrupt()),
-    }
-    Ok(())
+    mux(enter(None, Trap::Kill { pid, signal: signal as i32 }, Buffer::nothing()))
 }
 
 /// The time, by one of the host's clocks. EINVAL for a clock that Redox doesn't have.

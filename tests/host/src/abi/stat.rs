@@ -2,11 +2,12 @@
 
 use syscall::data::{Stat, StatVfs, TimeSpec};
 use syscall::error::{EFAULT, EINVAL, Error, Result};
-use syscall::flag::StdFsCallKind;
 
-use super::{bytes_mut, mux};
-use crate::rt::std_fs;
-use crate::thread::with_fd;
+use super::mux;
+use crate::kernel::memory::{Access, Buffer};
+use crate::sys;
+use crate::thread::enter;
+use crate::trap::Trap;
 
 /// The host's record for Redox's.
 pub(crate) fn stat_to_host(stat: &Stat) -> libc::stat {
@@ -46,8 +47,8 @@ fn time_to_redox(time: &libc::timespec) -> TimeSpec {
     TimeSpec { tv_sec: time.tv_sec, tv_nsec: time.tv_nsec as i32 }
 }
 
-fn bare(fd: usize, kind: StdFsCallKind, arg: u64) -> usize {
-    mux(with_fd(fd, |cx| std_fs::bare(cx, fd, kind, arg).map(|_| 0)))
+fn bare(fd: usize, trap: Trap) -> usize {
+    mux(enter(Some(fd), trap, Buffer::nothing()))
 }
 
 /// Writes a record for the caller. EFAULT for a null pointer.
@@ -66,32 +67,31 @@ unsafe fn put<T>(to: *mut T, record: T) -> Result<usize> {
 /// Changes the mode.
 #[unsafe(no_mangle)]
 extern "C" fn redox_fchmod_v1(fd: usize, mode: u16) -> usize {
-    bare(fd, StdFsCallKind::Fchmod, mode.into())
+    bare(fd, Trap::Fchmod { fd, mode })
 }
 
 /// Syncs an object.
 #[unsafe(no_mangle)]
 extern "C" fn redox_fsync_v1(fd: usize) -> usize {
-    bare(fd, StdFsCallKind::Fsync, 0)
+    bare(fd, Trap::Fsync { fd })
 }
 
 /// Syncs an object; the same as `redox_fsync_v1`.
 #[unsafe(no_mangle)]
 extern "C" fn redox_fdatasync_v1(fd: usize) -> usize {
-    bare(fd, StdFsCallKind::Fsync, 0)
+    bare(fd, Trap::Fsync { fd })
 }
 
 /// Changes the length.
 #[unsafe(no_mangle)]
 extern "C" fn redox_ftruncate_v0(fd: usize, len: usize) -> usize {
-    bare(fd, StdFsCallKind::Ftruncate, len as u64)
+    bare(fd, Trap::Ftruncate { fd, len })
 }
 
 /// What an object is.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn redox_fstat_v1(fd: usize, to: *mut libc::stat) -> usize {
-    mux(with_fd(fd, |cx| {
-        let stat = std_fs::fstat(cx, fd)?;
+    mux(sys::fstat(fd).and_then(|stat| {
         // SAFETY: the caller passes a valid place for the record.
         unsafe { put(to, stat_to_host(&stat)) }
     }))
@@ -100,8 +100,9 @@ unsafe extern "C" fn redox_fstat_v1(fd: usize, to: *mut libc::stat) -> usize {
 /// What a file system is.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn redox_fstatvfs_v1(fd: usize, to: *mut libc::statvfs) -> usize {
-    mux(with_fd(fd, |cx| {
-        let stat = std_fs::fstatvfs(cx, fd)?;
+    let mut stat = StatVfs::default();
+    let record = Buffer::from_slice_mut(&mut stat);
+    mux(enter(Some(fd), Trap::Fstatvfs { fd }, record).and_then(|_| {
         // SAFETY: the caller passes a valid place for the record.
         unsafe { put(to, statvfs_to_host(&stat)) }
     }))
@@ -117,17 +118,16 @@ unsafe extern "C" fn redox_futimens_v1(fd: usize, times: *const libc::timespec) 
         let theirs = unsafe { &*times.cast::<[libc::timespec; 2]>() };
         ours = [time_to_redox(&theirs[0]), time_to_redox(&theirs[1])];
     }
-    mux(with_fd(fd, |cx| std_fs::futimens(cx, fd, &mut ours).map(|_| 0)))
+    let mut bytes: Vec<u8> = ours.iter().flat_map(|time| time.to_vec()).collect();
+    mux(enter(Some(fd), Trap::Futimens { fd }, Buffer::from_slice_both(&mut bytes)))
 }
 
 /// Entries of a directory.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn redox_getdents_v0(fd: usize, base: *mut u8, len: usize, from: u64) -> usize {
-    mux(with_fd(fd, |cx| {
-        // SAFETY: the caller passes a buffer of its own.
-        let buffer = unsafe { bytes_mut(base, len) }?;
-        std_fs::getdents(cx, fd, buffer, from)
-    }))
+    // SAFETY: the caller passes a buffer of its own.
+    let buffer = unsafe { Buffer::new(base as usize, len, Access::Both) };
+    mux(buffer.and_then(|buffer| enter(Some(fd), Trap::Getdents { fd, from }, buffer)))
 }
 
 /// A call on two descriptors, which this season's kernel refuses: EINVAL.

@@ -1,7 +1,7 @@
 //! What a thread sleeps on while the kernel makes it wait.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::sync::lock;
 
@@ -21,47 +21,108 @@ pub(crate) enum Wakeup {
 /// How many threads of a process sleep in the kernel.
 #[derive(Default)]
 pub(crate) struct Sleepers {
-    count: Mutex<usize>,
+    inner: Mutex<Sleeping>,
     changed: Condvar,
+}
+
+#[derive(Default)]
+struct Sleeping {
+    count: usize,
+    over: bool,
 }
 
 impl Sleepers {
     fn enter(&self) {
-        *lock(&self.count) += 1;
+        lock(&self.inner).count += 1;
         self.changed.notify_all();
     }
 
     fn leave(&self) {
-        *lock(&self.count) -= 1;
+        lock(&self.inner).count -= 1;
     }
 
-    /// Waits until at least `n` threads sleep.
+    /// Nobody will sleep any more.
+    pub(crate) fn close(&self) {
+        lock(&self.inner).over = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits until at least `n` threads sleep, or none will any more.
     pub(crate) fn wait_for(&self, n: usize) {
-        let mut count = lock(&self.count);
-        while *count < n {
-            count = self.changed.wait(count).unwrap_or_else(PoisonError::into_inner);
+        let mut inner = lock(&self.inner);
+        while inner.count < n && !inner.over {
+            inner = self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
         }
     }
 }
 
+/// What a thread in the kernel has been told.
 #[derive(Default)]
-struct Flags {
+pub(crate) struct Flags {
     asleep: bool,
     woken: bool,
     signalled: bool,
     killed: bool,
 }
 
+/// What ended a rest.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Rested {
+    /// It was rung, or the time is over, or nothing in particular.
+    Look,
+    /// The thread's own program has a signal for it.
+    Signal,
+    /// The thread's own program is gone.
+    Gone,
+}
+
+/// How a thread sleeps.
+pub(crate) trait Rest: Send + Sync {
+    /// Lets go of the lock and sleeps until rung, or for as long as is left; may end early.
+    fn rest<'a>(
+        &self,
+        flags: &'a Mutex<Flags>,
+        held: MutexGuard<'a, Flags>,
+        left: Option<Duration>,
+    ) -> (MutexGuard<'a, Flags>, Rested);
+
+    /// Ends a rest, or the next one.
+    fn ring(&self);
+}
+
+/// How a thread of this program sleeps.
+#[derive(Default)]
+pub(crate) struct Bell(Condvar);
+
+impl Rest for Bell {
+    fn rest<'a>(
+        &self,
+        _flags: &'a Mutex<Flags>,
+        held: MutexGuard<'a, Flags>,
+        left: Option<Duration>,
+    ) -> (MutexGuard<'a, Flags>, Rested) {
+        let held = match left {
+            None => self.0.wait(held).unwrap_or_else(PoisonError::into_inner),
+            Some(left) => self.0.wait_timeout(held, left).unwrap_or_else(PoisonError::into_inner).0,
+        };
+        (held, Rested::Look)
+    }
+
+    fn ring(&self) {
+        self.0.notify_all();
+    }
+}
+
 /// One thread's stay in the kernel.
 pub(crate) struct Context {
     flags: Mutex<Flags>,
-    bell: Condvar,
+    bell: Box<dyn Rest>,
     sleepers: Arc<Sleepers>,
 }
 
 impl Context {
-    pub(crate) fn new(sleepers: Arc<Sleepers>) -> Arc<Self> {
-        Arc::new(Self { flags: Mutex::default(), bell: Condvar::new(), sleepers })
+    pub(crate) fn new(sleepers: Arc<Sleepers>, bell: Box<dyn Rest>) -> Arc<Self> {
+        Arc::new(Self { flags: Mutex::default(), bell, sleepers })
     }
 
     /// Sleeps until woken, signalled, killed or past the deadline. A wake-up that came since the
@@ -74,15 +135,14 @@ impl Context {
             if let Some(why) = flags.reason() {
                 break why;
             }
-            let Some(deadline) = deadline else {
-                flags = self.bell.wait(flags).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            };
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
                 break Wakeup::Timeout;
             }
-            flags = self.bell.wait_timeout(flags, left).unwrap_or_else(PoisonError::into_inner).0;
+            let (held, rested) = self.bell.rest(&self.flags, flags, left);
+            flags = held;
+            flags.signalled |= rested == Rested::Signal;
+            flags.killed |= rested == Rested::Gone;
         };
         flags.asleep = false;
         flags.woken = false;
@@ -94,7 +154,7 @@ impl Context {
     /// Ends the sleep, or the next one.
     pub(crate) fn wake(&self) {
         lock(&self.flags).woken = true;
-        self.bell.notify_all();
+        self.bell.ring();
     }
 
     /// Interrupts the sleep; says whether there was one.
@@ -103,7 +163,7 @@ impl Context {
         let hit = flags.asleep && !flags.signalled;
         if hit {
             flags.signalled = true;
-            self.bell.notify_all();
+            self.bell.ring();
         }
         hit
     }
@@ -111,7 +171,7 @@ impl Context {
     /// Ends this and every later sleep.
     pub(crate) fn kill(&self) {
         lock(&self.flags).killed = true;
-        self.bell.notify_all();
+        self.bell.ring();
     }
 }
 

@@ -15,6 +15,10 @@ use super::process::Cx;
 use super::scheme::{self, NO_OFFSET};
 
 const STAT_DEV_SIZE: usize = 8;
+/// Close-on-exec; schemes are told of it with the other flags.
+pub(crate) const O_CLOEXEC: usize = 0x0100_0000;
+/// Duplicates and sets close-on-exec.
+const F_DUPFD_CLOEXEC: usize = 1030;
 
 /// A path from the caller. ENAMETOOLONG over a page, EINVAL if it is not UTF-8.
 pub(crate) fn path(raw: &[u8]) -> Result<&str> {
@@ -34,7 +38,13 @@ pub(crate) fn openat(
 ) -> Result<usize> {
     let number = cx.task.table(|table| table.reserve())?;
     let opened = openat_description(cx, fd, raw_path, flags, fcntl_flags);
-    fill_or_release(cx, number, opened)
+    let number = fill_or_release(cx, number, opened)?;
+    set_cloexec(cx, number, flags & O_CLOEXEC != 0)?;
+    Ok(number)
+}
+
+fn set_cloexec(cx: &Cx, fd: usize, on: bool) -> Result<()> {
+    cx.task.table(|table| table.cloexec(fd).map(|cloexec| *cloexec = on))
 }
 
 fn openat_description(
@@ -178,11 +188,18 @@ pub(crate) fn lseek(cx: &Cx, fd: usize, by: i64, whence: usize) -> Result<usize>
 /// Flags of a descriptor or description. The scheme is asked first, except about close-on-exec.
 pub(crate) fn fcntl(cx: &Cx, fd: usize, cmd: usize, arg: usize) -> Result<usize> {
     let file = cx.task.file(fd)?;
-    if cmd == F_DUPFD {
-        return cx.task.install(file);
-    }
-    if cmd == F_GETFD || cmd == F_SETFD {
-        return Ok(0);
+    match cmd {
+        F_DUPFD => return cx.task.install(file),
+        F_DUPFD_CLOEXEC => {
+            let number = cx.task.install(file)?;
+            return set_cloexec(cx, number, true).map(|()| number);
+        }
+        F_GETFD => {
+            let on = cx.task.table(|table| table.cloexec(fd).map(|cloexec| *cloexec))?;
+            return Ok(if on { O_CLOEXEC } else { 0 });
+        }
+        F_SETFD => return set_cloexec(cx, fd, arg & O_CLOEXEC != 0).map(|()| 0),
+        _ => {}
     }
     scheme::get(file.scheme)?.fcntl(cx, file.number, cmd, arg)?;
     match cmd {
@@ -212,7 +229,7 @@ pub(crate) fn fchown(cx: &Cx, fd: usize, uid: u32, gid: u32) -> Result<usize> {
 /// `st_dev`.
 pub(crate) fn fstat(cx: &Cx, fd: usize, to: Buffer) -> Result<usize> {
     let file = cx.task.file(fd)?;
-    scheme::get(file.scheme)?.fstat(cx, file.number, to)?;
+    scheme::get(file.scheme)?.fstat(cx, file.number, to.clone())?;
     let device = (file.scheme as u64).to_ne_bytes();
     if to.len() < STAT_DEV_SIZE {
         return Err(Error::new(syscall::error::EIO));

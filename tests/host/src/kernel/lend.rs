@@ -1,13 +1,15 @@
 //! Lending a caller's memory to a daemon for the length of a request.
 //!
-//! Another process's memory appears in a mapping of its own, at the same offset within the page,
-//! and disappears when the caller has its answer: a daemon that looks later faults.
+//! Another process's memory appears in pages of its own, at the same offset within the page, and
+//! disappears when the caller has its answer. A daemon that looks later faults, or finds zeros if
+//! it is in a program of its own.
 
 use std::ptr;
 
-use syscall::error::{EFAULT, EINVAL, ENOMEM, Error, Result};
+use syscall::error::{EINVAL, ENOMEM, Error, Result};
 
 use super::memory::{Access, Buffer, PAGE};
+use super::space::{Lot, Space};
 use super::stats::Stats;
 
 /// The address that stands for "no memory": nothing can be mapped there.
@@ -45,12 +47,72 @@ impl Drop for Mapping {
     }
 }
 
+/// Pages that a daemon sees.
+pub(crate) enum Pages {
+    /// In this program.
+    Here(Mapping),
+    /// In a program of the daemon's own.
+    Away(Lot),
+}
+
+impl Pages {
+    /// Fresh zeroed pages in the daemon's memory. ENOMEM.
+    fn new(space: &Space, pages: usize) -> Result<Self> {
+        match space {
+            Space::Here => Mapping::new(pages).map(Pages::Here),
+            Space::Own(own) => own.arena().take(pages).map(Pages::Away),
+        }
+    }
+
+    fn addr(&self) -> usize {
+        match self {
+            Pages::Here(mapping) => mapping.base,
+            Pages::Away(lot) => lot.addr(),
+        }
+    }
+
+    /// In a program of its own a daemon is not kept from writing; what it writes goes nowhere.
+    fn make_read_only(&self) {
+        if let Pages::Here(mapping) = self {
+            mapping.make_read_only();
+        }
+    }
+
+    /// Shows `len` bytes of the buffer, from `from` on, at `to`, which is within the pages.
+    fn show(&self, buffer: &Buffer, from: usize, to: usize, len: usize) -> Result<()> {
+        match self {
+            Pages::Here(mapping) => {
+                // SAFETY: both sides have the bytes, as the caller says.
+                unsafe { buffer.read_raw(from, (mapping.base + to) as *mut _, len) };
+                Ok(())
+            }
+            Pages::Away(lot) => {
+                let mut bytes = vec![0; len];
+                buffer.skip(from).read(&mut bytes);
+                lot.write(to, &bytes)
+            }
+        }
+    }
+
+    /// Gives `work` the address of a copy of `len` bytes from `at` on, or of the bytes themselves.
+    fn with<T>(&self, at: usize, len: usize, work: impl FnOnce(*const u8) -> T) -> Result<T> {
+        match self {
+            Pages::Here(mapping) => Ok(work((mapping.base + at) as *const u8)),
+            Pages::Away(lot) => {
+                let mut bytes = vec![0; len];
+                lot.read(at, &mut bytes)?;
+                Ok(work(bytes.as_ptr()))
+            }
+        }
+    }
+}
+
 /// A caller's memory while a daemon may use it.
 pub(crate) struct Loan {
     addr: usize,
     len: usize,
     source: Option<Buffer>,
-    mapping: Option<Mapping>,
+    pages: Option<Pages>,
     cost: Stats,
 }
 
@@ -84,45 +146,32 @@ impl Loan {
     /// Nothing is lent.
     pub(crate) fn nothing() -> Self {
         let cost = Stats { requests: 1, without_memory: 1, ..Stats::default() };
-        Self { addr: DANGLING, len: 0, source: None, mapping: None, cost }
+        Self { addr: DANGLING, len: 0, source: None, pages: None, cost }
     }
 
-    /// Lends a buffer. `same_space` says that the daemon sees the caller's memory anyway.
-    /// ENOMEM.
-    pub(crate) fn buffer(buffer: Buffer, same_space: bool) -> Result<Self> {
-        if buffer.is_empty() {
-            return Ok(Self::nothing());
-        }
-        if same_space {
-            let cost = Stats { requests: 1, same_space: 1, ..Stats::default() };
-            let (addr, len) = (buffer.addr(), buffer.len());
-            return Ok(Self { addr, len, source: None, mapping: None, cost });
-        }
-        Self::mapped(buffer)
+    /// Lends a buffer to a daemon that sees the caller's memory anyway.
+    pub(crate) fn as_it_is(buffer: &Buffer) -> Self {
+        let cost = Stats { requests: 1, same_space: 1, ..Stats::default() };
+        Self { addr: buffer.addr(), len: buffer.len(), source: None, pages: None, cost }
     }
 
-    fn mapped(buffer: Buffer) -> Result<Self> {
+    /// Lends a buffer that is not empty to a daemon. ENOMEM.
+    pub(crate) fn buffer(buffer: Buffer, space: &Space) -> Result<Self> {
         let layout = Layout::of(buffer.addr(), buffer.len());
-        let mapping = Mapping::new(layout.pages())?;
-        let addr = mapping.base + layout.offset;
-        let reads = buffer.access() != Access::Write;
+        let pages = Pages::new(space, layout.pages())?;
         // The whole pages are shared, so they show what is there; the ragged ends show it only
         // if the caller gives data.
-        let (from, len) = match reads {
-            true => (0, buffer.len()),
-            false => (layout.head, layout.middle),
+        let (from, len) = match buffer.access() {
+            Access::Write => (layout.head, layout.middle),
+            Access::Read | Access::Both => (0, buffer.len()),
         };
-        // SAFETY: source and target are valid for the length of the buffer and don't overlap.
-        unsafe {
-            let source = (buffer.addr() + from) as *const _;
-            libc::memcpy((addr + from) as *mut _, source, len);
-        }
+        pages.show(&buffer, from, layout.offset + from, len)?;
         if buffer.access() == Access::Read {
-            mapping.make_read_only();
+            pages.make_read_only();
         }
+        let (addr, len) = (pages.addr() + layout.offset, buffer.len());
         let cost = Self::cost(&layout, buffer.access());
-        let len = buffer.len();
-        Ok(Self { addr, len, source: Some(buffer), mapping: Some(mapping), cost })
+        Ok(Self { addr, len, source: Some(buffer), pages: Some(pages), cost })
     }
 
     fn cost(layout: &Layout, access: Access) -> Stats {
@@ -138,22 +187,21 @@ impl Loan {
     }
 
     /// Lends a path: always a copy in a page of its own. EINVAL if it is longer than the page.
-    pub(crate) fn path(path: &str) -> Result<Self> {
+    pub(crate) fn path(path: &str, space: &Space) -> Result<Self> {
         if path.len() > PAGE {
             return Err(Error::new(EINVAL));
         }
-        let mapping = Mapping::new(1)?;
-        // SAFETY: the mapping is fresh and one page long, the path is no longer.
-        unsafe { libc::memcpy(mapping.base as *mut _, path.as_ptr().cast(), path.len()) };
-        mapping.make_read_only();
+        let pages = Pages::new(space, 1)?;
+        pages.show(&Buffer::from_slice(path.as_bytes()), 0, 0, path.len())?;
+        pages.make_read_only();
         let cost = Stats {
             requests: 1,
             pages_bounced: 1,
             bytes_in: path.len() as u64,
             ..Stats::default()
         };
-        let (addr, len) = (mapping.base, path.len());
-        Ok(Self { addr, len, source: None, mapping: Some(mapping), cost })
+        let (addr, len) = (pages.addr(), path.len());
+        Ok(Self { addr, len, source: None, pages: Some(pages), cost })
     }
 
     /// Where the daemon finds it.
@@ -172,80 +220,59 @@ impl Loan {
     }
 
     /// Leaves the pages to the daemon: the caller dies before the answer.
-    pub(crate) fn abandon(&mut self) -> Option<Mapping> {
-        self.mapping.take()
+    pub(crate) fn abandon(&mut self) -> Option<Pages> {
+        self.pages.take()
     }
 
     /// Ends the loan: what the daemon wrote goes back to the caller, the pages go away.
     ///
     /// EFAULT if the caller's memory is read-only and has a ragged end.
     pub(crate) fn release(self) -> Result<()> {
-        let (Some(buffer), Some(_pages)) = (self.source, &self.mapping) else { return Ok(()) };
+        let (Some(buffer), Some(pages)) = (self.source, &self.pages) else { return Ok(()) };
+        let layout = Layout::of(buffer.addr(), buffer.len());
         match buffer.access() {
             Access::Read => Ok(()),
-            Access::Write => {
+            Access::Write => pages.with(layout.offset, buffer.len(), |from| {
                 // SAFETY: both sides are valid for the length of the buffer.
-                unsafe {
-                    libc::memcpy(buffer.addr() as *mut _, self.addr as *const _, buffer.len())
-                };
-                Ok(())
-            }
-            Access::Both => self.copy_back(&buffer),
+                unsafe { buffer.write_raw(0, from, buffer.len()) }
+            }),
+            Access::Both => copy_back(&buffer, pages, &layout),
         }
-    }
-
-    /// Copies the ragged ends back in any case, and those whole pages that the daemon changed.
-    fn copy_back(&self, buffer: &Buffer) -> Result<()> {
-        let layout = Layout::of(buffer.addr(), buffer.len());
-        self.give(buffer, 0, layout.head)?;
-        for page in 0..layout.middle / PAGE {
-            let at = layout.head + page * PAGE;
-            if self.differs(buffer, at) {
-                self.give(buffer, at, PAGE)?;
-            }
-        }
-        self.give(buffer, layout.head + layout.middle, layout.tail)
-    }
-
-    fn differs(&self, buffer: &Buffer, at: usize) -> bool {
-        let (ours, theirs) = ((self.addr + at) as *const _, (buffer.addr() + at) as *const _);
-        // SAFETY: `at` is the start of a whole page of both.
-        unsafe { libc::memcmp(ours, theirs, PAGE) != 0 }
-    }
-
-    fn give(&self, buffer: &Buffer, at: usize, len: usize) -> Result<()> {
-        // SAFETY: the mapping is valid for the length of the buffer.
-        unsafe { write_checked(self.addr + at, buffer.addr() + at, len) }
     }
 }
 
-/// Copies within this process, to memory that may turn out to be read-only: EFAULT.
-///
-/// # Safety
-/// `from` is valid for `len` bytes, and nothing else uses the memory at `to`.
-unsafe fn write_checked(from: usize, to: usize, len: usize) -> Result<()> {
-    if len == 0 {
-        return Ok(());
+/// Copies the ragged ends back in any case, and those whole pages that the daemon changed.
+fn copy_back(buffer: &Buffer, pages: &Pages, layout: &Layout) -> Result<()> {
+    give(buffer, pages, layout, 0, layout.head)?;
+    for page in 0..layout.middle / PAGE {
+        let at = layout.head + page * PAGE;
+        if differs(buffer, pages, layout, at)? {
+            give(buffer, pages, layout, at, PAGE)?;
+        }
     }
-    let local = libc::iovec { iov_base: from as *mut _, iov_len: len };
-    let remote = libc::iovec { iov_base: to as *mut _, iov_len: len };
-    // SAFETY: the caller vouches for `from`; Linux checks `to`.
-    let done = unsafe { libc::process_vm_writev(libc::getpid(), &local, 1, &remote, 1, 0) };
-    if done == len as isize {
-        return Ok(());
-    }
-    let refused = std::io::Error::last_os_error().raw_os_error();
-    if done < 0 && matches!(refused, Some(libc::EPERM | libc::ENOSYS)) {
-        // SAFETY: a Linux that lacks the checked copy gets the plain one; read-only memory then
-        // ends the test with a fault.
-        unsafe { libc::memcpy(to as *mut _, from as *const _, len) };
-        return Ok(());
-    }
-    Err(Error::new(EFAULT))
+    give(buffer, pages, layout, layout.head + layout.middle, layout.tail)
+}
+
+fn differs(buffer: &Buffer, pages: &Pages, layout: &Layout, at: usize) -> Result<bool> {
+    let mut theirs = [0; PAGE];
+    buffer.skip(at).read(&mut theirs);
+    pages.with(layout.offset + at, PAGE, |ours| {
+        // SAFETY: `at` is the start of a whole page of both.
+        unsafe { libc::memcmp(ours.cast(), theirs.as_ptr().cast(), PAGE) != 0 }
+    })
+}
+
+fn give(buffer: &Buffer, pages: &Pages, layout: &Layout, at: usize, len: usize) -> Result<()> {
+    pages.with(layout.offset + at, len, |from| {
+        // SAFETY: the part is within both sides.
+        unsafe { buffer.write_checked(at, from, len) }
+    })?
 }
 
 #[cfg(test)]
 mod tests {
+    use syscall::error::EFAULT;
+
     use super::*;
 
     #[test]
@@ -265,14 +292,14 @@ mod tests {
         static DATA: [u8; 3] = *b"abc";
         // SAFETY: static memory stays valid, and `Both` may turn out to be read-only.
         let buffer = unsafe { Buffer::new(DATA.as_ptr() as usize, 3, Access::Both) }.unwrap();
-        let loan = Loan::buffer(buffer, false).unwrap();
+        let loan = Loan::buffer(buffer, &Space::Here).unwrap();
         assert_eq!(loan.release(), Err(Error::new(EFAULT)));
     }
 
     #[test]
     fn an_output_buffer_shows_zeros_in_its_ragged_ends() {
         let mut bytes = [7_u8; 16];
-        let loan = Loan::buffer(Buffer::from_slice_mut(&mut bytes), false).unwrap();
+        let loan = Loan::buffer(Buffer::from_slice_mut(&mut bytes), &Space::Here).unwrap();
         // SAFETY: the loan is valid until it is released.
         let shown = unsafe { std::slice::from_raw_parts(loan.addr as *const u8, loan.len) };
         assert_eq!(shown, [0; 16]);

@@ -17,6 +17,7 @@ pub(crate) mod pipe;
 pub(crate) mod process;
 pub(crate) mod scheme;
 pub(crate) mod socket;
+pub(crate) mod space;
 pub(crate) mod stats;
 pub(crate) mod table;
 pub(crate) mod time;
@@ -32,9 +33,12 @@ use namespace::NamespaceScheme;
 use process::{Pid, Task};
 use scheme::Scheme;
 use socket::SocketScheme;
+use space::Space;
 
 /// The process that is there from the start.
 pub(crate) const INIT: Pid = 1;
+/// Above the numbers that Linux gives to processes.
+const FIRST_AWAY: Pid = 1 << 22;
 
 struct Kernel {
     schemes: RwLock<HashMap<usize, Arc<dyn Scheme>>>,
@@ -42,6 +46,7 @@ struct Kernel {
     namespaces: Arc<NamespaceScheme>,
     events: Arc<Events>,
     next_pid: AtomicU32,
+    next_away: AtomicU32,
     next_scheme: AtomicUsize,
 }
 
@@ -59,7 +64,7 @@ impl Kernel {
             (scheme::SOCKET, Arc::<SocketScheme>::default()),
             (scheme::NAMESPACE, namespaces.clone()),
         ];
-        let init = Task::new(INIT, "init", 0, 0);
+        let init = Task::new(INIT, "init", [0, 0], Space::Here);
         namespaces.found(&init);
         Self {
             schemes: RwLock::new(schemes.into()),
@@ -67,6 +72,7 @@ impl Kernel {
             namespaces,
             events,
             next_pid: AtomicU32::new(INIT + 1),
+            next_away: AtomicU32::new(FIRST_AWAY),
             next_scheme: AtomicUsize::new(scheme::FIRST_USER),
         }
     }
@@ -87,10 +93,34 @@ pub(crate) fn task(pid: Pid) -> Option<Arc<Task>> {
     read(&KERNEL.tasks).get(&pid).cloned()
 }
 
-/// Makes a process without descriptors.
+/// Makes a process of this program, without descriptors.
 pub(crate) fn spawn(name: &str, uid: u32, gid: u32) -> Arc<Task> {
     let pid = KERNEL.next_pid.fetch_add(1, Ordering::Relaxed);
-    let task = Task::new(pid, name, uid, gid);
+    let task = Task::new(pid, name, [uid, gid], Space::Here);
     write(&KERNEL.tasks).insert(pid, Arc::clone(&task));
     task
+}
+
+/// Makes a process in a program of its own: under the number of the process that it replaces, or
+/// that of its program if nobody else has that, or one of the kernel's own.
+pub(crate) fn spawn_away(
+    program: Option<Pid>,
+    replaced: Option<Pid>,
+    make: impl FnOnce(Pid) -> Task,
+) -> Arc<Task> {
+    let mut tasks = write(&KERNEL.tasks);
+    let free = |pid: &Pid| *pid > INIT && !tasks.contains_key(pid);
+    let next = || KERNEL.next_away.fetch_add(1, Ordering::Relaxed);
+    let pid = replaced.or(program.filter(free)).unwrap_or_else(next);
+    let task = Arc::new(make(pid));
+    tasks.insert(pid, Arc::clone(&task));
+    task
+}
+
+/// Forgets a dead process, unless another has taken its place.
+pub(crate) fn forget(task: &Arc<Task>) {
+    let mut tasks = write(&KERNEL.tasks);
+    if tasks.get(&task.pid).is_some_and(|now| Arc::ptr_eq(now, task)) {
+        tasks.remove(&task.pid);
+    }
 }

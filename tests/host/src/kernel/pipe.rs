@@ -103,7 +103,7 @@ impl Pipe {
 }
 
 impl Inner {
-    fn read(&mut self, number: usize, to: Buffer, nonblock: bool) -> Option<Result<usize>> {
+    fn read(&mut self, number: usize, to: &Buffer, nonblock: bool) -> Option<Result<usize>> {
         let count = self.bytes.len().min(to.len());
         if count > 0 {
             let bytes: Vec<u8> = self.bytes.drain(..count).collect();
@@ -117,7 +117,7 @@ impl Inner {
         nonblock.then_some(Err(Error::new(EAGAIN)))
     }
 
-    fn write(&mut self, number: usize, from: Buffer, nonblock: bool) -> Option<Result<usize>> {
+    fn write(&mut self, number: usize, from: &Buffer, nonblock: bool) -> Option<Result<usize>> {
         if self.reader_gone {
             return Some(Err(Error::new(EPIPE)));
         }
@@ -196,7 +196,7 @@ impl Scheme for PipeScheme {
     fn read(&self, cx: &Cx, number: usize, to: Buffer, offset: u64, flags: u32) -> Result<usize> {
         no_position(offset)?;
         let pipe = self.end(number, false)?;
-        pipe.wait(cx, |inner| inner.read(number, to, nonblock(flags)))
+        pipe.wait(cx, |inner| inner.read(number, &to, nonblock(flags)))
     }
 
     fn write(
@@ -209,7 +209,7 @@ impl Scheme for PipeScheme {
     ) -> Result<usize> {
         no_position(offset)?;
         let pipe = self.end(number, true)?;
-        pipe.wait(cx, |inner| inner.write(number, from, nonblock(flags)))
+        pipe.wait(cx, |inner| inner.write(number, &from, nonblock(flags)))
     }
 
     fn fpath(&self, _cx: &Cx, _number: usize, to: Buffer) -> Result<usize> {

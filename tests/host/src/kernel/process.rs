@@ -4,9 +4,10 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 
 use syscall::error::{EBADF, Error, Result};
 
-use super::context::{Context, Sleepers};
+use super::context::{Bell, Context, Rest, Sleepers};
 use super::description::Description;
 use super::mmap::Grant;
+use super::space::Space;
 use super::stats::Counters;
 use super::table::Table;
 use crate::sync::lock;
@@ -23,6 +24,9 @@ pub(crate) struct Task {
     pub(crate) name: String,
     pub(crate) uid: u32,
     pub(crate) gid: u32,
+    pub(crate) space: Space,
+    /// Linux's number for it, if it is a program of its own.
+    pub(crate) program: Option<Pid>,
     pub(crate) counters: Counters,
     pub(crate) sleepers: Arc<Sleepers>,
     inner: Mutex<Inner>,
@@ -46,30 +50,77 @@ pub(crate) struct Cx {
 }
 
 impl Task {
-    pub(crate) fn new(pid: Pid, name: &str, uid: u32, gid: u32) -> Arc<Self> {
+    pub(crate) fn new(pid: Pid, name: &str, ids: [u32; 2], space: Space) -> Arc<Self> {
+        Arc::new(Self::bare(pid, name, ids, space))
+    }
+
+    /// The same before anybody else knows it.
+    pub(crate) fn bare(pid: Pid, name: &str, ids: [u32; 2], space: Space) -> Self {
+        Self::with(pid, name, ids, space, Table::new(pid))
+    }
+
+    /// The same as a program of its own, by Linux's number.
+    pub(crate) fn of_program(mut self, program: Option<Pid>) -> Self {
+        self.program = program;
+        self
+    }
+
+    /// Gives the process another's namespace and its rights to it. EBADF if that is dead.
+    pub(crate) fn share_namespace(&self, other: &Task) -> Result<()> {
+        if let Some(namespace) = other.namespace() {
+            self.set_namespace(self.install(other.file(namespace)?)?);
+        }
+        Ok(())
+    }
+
+    /// A process with what its parent has open, under the same numbers; after `exec` without what
+    /// is close-on-exec.
+    pub(crate) fn inherit(&self, pid: Pid, name: &str, space: Space, exec: bool) -> Self {
+        let (table, namespace) = {
+            let inner = lock(&self.inner);
+            let kept = |fd: usize| !exec || Some(fd) == inner.namespace;
+            (inner.table.inherit(kept), inner.namespace)
+        };
+        let child = Self::with(pid, name, [self.uid, self.gid], space, table);
+        lock(&child.inner).namespace = namespace;
+        child
+    }
+
+    fn with(pid: Pid, name: &str, [uid, gid]: [u32; 2], space: Space, table: Table) -> Self {
         let inner = Inner {
-            table: Table::new(pid),
+            table,
             namespace: None,
             grants: Vec::new(),
             contexts: Vec::new(),
             dead: false,
             torn_down: false,
         };
-        Arc::new(Self {
+        Self {
             pid,
             name: name.to_owned(),
             uid,
             gid,
+            space,
+            program: None,
             counters: Counters::default(),
             sleepers: Arc::default(),
             inner: Mutex::new(inner),
             gone: Condvar::new(),
-        })
+        }
     }
 
     /// Enters the kernel. EBADF if the process is dead: it has no descriptors any more.
     pub(crate) fn enter(self: &Arc<Self>, life: &Arc<Life>) -> Result<Cx> {
-        let context = Context::new(Arc::clone(&self.sleepers));
+        self.enter_with(life, Box::<Bell>::default())
+    }
+
+    /// The same for a thread that has its own way to sleep.
+    pub(crate) fn enter_with(
+        self: &Arc<Self>,
+        life: &Arc<Life>,
+        bell: Box<dyn Rest>,
+    ) -> Result<Cx> {
+        let context = Context::new(Arc::clone(&self.sleepers), bell);
         let mut inner = lock(&self.inner);
         if inner.dead {
             return Err(Error::new(EBADF));
@@ -90,18 +141,23 @@ impl Task {
     }
 
     /// Ends the process: its sleeping threads leave the kernel, then its descriptors close.
-    /// Returns once that is done.
-    pub(crate) fn kill(&self) {
+    pub(crate) fn end(&self) {
         let mut inner = lock(&self.inner);
-        if !std::mem::replace(&mut inner.dead, true) {
-            inner.contexts.iter().for_each(|context| context.kill());
-            if inner.contexts.is_empty() {
-                let rest = inner.strip();
-                drop(inner);
-                self.tear_down(rest);
-                return;
-            }
+        if std::mem::replace(&mut inner.dead, true) {
+            return;
         }
+        inner.contexts.iter().for_each(|context| context.kill());
+        if inner.contexts.is_empty() {
+            let rest = inner.strip();
+            drop(inner);
+            self.tear_down(rest);
+        }
+    }
+
+    /// Ends the process, and returns once that is done.
+    pub(crate) fn kill(&self) {
+        self.end();
+        let mut inner = lock(&self.inner);
         while !inner.torn_down {
             inner = self.gone.wait(inner).unwrap_or_else(PoisonError::into_inner);
         }

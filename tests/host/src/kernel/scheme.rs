@@ -10,6 +10,7 @@ use syscall::flag::{CallFlags, EventFlags, MunmapFlags, StdFsCallKind};
 use super::KERNEL;
 use super::description::{Description, Opened};
 use super::memory::Buffer;
+use super::mmap::Window;
 use super::process::{Cx, Pid};
 use crate::sync::{read, write};
 
@@ -141,7 +142,7 @@ pub(crate) trait Scheme: Send + Sync {
         Err(Error::new(ENOENT))
     }
 
-    fn fmap(&self, cx: &Cx, number: usize, map: &Map) -> Result<usize> {
+    fn fmap(&self, cx: &Cx, number: usize, map: &Map) -> Result<Window> {
         Err(Error::new(EOPNOTSUPP))
     }
 

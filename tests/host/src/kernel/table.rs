@@ -21,7 +21,10 @@ enum Slot {
     Free,
     /// The number is taken and nothing is behind it: being opened, or given away and not closed.
     Reserved,
-    Open(Arc<Description>),
+    Open {
+        description: Arc<Description>,
+        cloexec: bool,
+    },
 }
 
 /// The process whose table a number belongs to.
@@ -30,7 +33,7 @@ pub(crate) fn owner(fd: usize) -> Pid {
 }
 
 /// Descriptors by slot. A number is the process id and the slot, so that no two processes share
-/// one.
+/// one, but for a process that inherited its parent's.
 pub(crate) struct Table {
     pid: Pid,
     slots: Vec<Slot>,
@@ -94,7 +97,7 @@ impl Table {
     pub(crate) fn fill(&mut self, fd: usize, description: Arc<Description>) -> Result<()> {
         match self.slot(fd).map(|slot| &mut self.slots[slot]) {
             Some(slot @ Slot::Reserved) => {
-                *slot = Slot::Open(description);
+                *slot = Slot::Open { description, cloexec: false };
                 Ok(())
             }
             _ => Err(Error::new(EINVAL)),
@@ -114,7 +117,7 @@ impl Table {
     /// EBADF if nothing is open behind the number.
     pub(crate) fn get(&self, fd: usize) -> Result<Arc<Description>> {
         match self.slot(fd).map(|slot| &self.slots[slot]) {
-            Some(Slot::Open(description)) => Ok(Arc::clone(description)),
+            Some(Slot::Open { description, .. }) => Ok(Arc::clone(description)),
             _ => Err(Error::new(EBADF)),
         }
     }
@@ -124,7 +127,7 @@ impl Table {
         self.get(fd)?;
         let slot = self.slot(fd).ok_or(Error::new(EBADF))?;
         match std::mem::replace(&mut self.slots[slot], Slot::Reserved) {
-            Slot::Open(description) => Ok(description),
+            Slot::Open { description, .. } => Ok(description),
             _ => Err(Error::new(EBADF)),
         }
     }
@@ -142,7 +145,28 @@ impl Table {
 
     /// How many descriptors are open.
     pub(crate) fn open_count(&self) -> usize {
-        self.slots.iter().filter(|slot| matches!(slot, Slot::Open(_))).count()
+        self.slots.iter().filter(|slot| matches!(slot, Slot::Open { .. })).count()
+    }
+
+    /// Is the number to be closed when the process becomes another program? EBADF.
+    pub(crate) fn cloexec(&mut self, fd: usize) -> Result<&mut bool> {
+        match self.slot(fd).map(|slot| &mut self.slots[slot]) {
+            Some(Slot::Open { cloexec, .. }) => Ok(cloexec),
+            _ => Err(Error::new(EBADF)),
+        }
+    }
+
+    /// A table with what is open here under the same numbers: of what is close-on-exec, that of
+    /// which `keep` says so.
+    pub(crate) fn inherit(&self, keep: impl Fn(usize) -> bool) -> Self {
+        let copy = |(n, slot): (usize, &Slot)| match slot {
+            Slot::Open { description, cloexec } if !cloexec || keep(self.number(n)) => {
+                Slot::Open { description: Arc::clone(description), cloexec: *cloexec }
+            }
+            _ => Slot::Free,
+        };
+        let slots = self.slots.iter().enumerate().map(copy).collect();
+        Self { pid: self.pid, slots, lowest_free: FIRST }
     }
 
     /// Empties the table.
@@ -156,7 +180,7 @@ impl Table {
 impl Slot {
     fn into_open(self) -> Option<Arc<Description>> {
         match self {
-            Slot::Open(description) => Some(description),
+            Slot::Open { description, .. } => Some(description),
             _ => None,
         }
     }
@@ -177,6 +201,22 @@ mod tests {
         assert_ne!(table.reserve().unwrap(), fd);
         table.release(fd);
         assert_eq!(table.reserve().unwrap(), fd);
+    }
+
+    #[test]
+    fn what_is_inherited_has_the_same_numbers_and_not_what_is_close_on_exec() {
+        let mut table = Table::new(7);
+        let [one, other] = [0, 1].map(|number| {
+            let fd = table.reserve().unwrap();
+            table.fill(fd, Description::new(usize::MAX, number, 0, 0, false)).unwrap();
+            fd
+        });
+        *table.cloexec(one).unwrap() = true;
+        let mut exec = table.inherit(|_| false);
+        assert!(exec.get(one).is_err());
+        assert_eq!(exec.get(other).unwrap().number, 1);
+        assert_eq!(exec.reserve().unwrap(), one);
+        assert_eq!(table.inherit(|_| true).open_count(), 2);
     }
 
     #[test]

@@ -2,8 +2,7 @@
 
 use syscall::flag as redox;
 
-/// Close-on-exec, which the kernel passes on without a look.
-pub(crate) const REDOX_O_CLOEXEC: usize = 0x0100_0000;
+pub(crate) use crate::kernel::files::O_CLOEXEC as REDOX_O_CLOEXEC;
 
 /// Bits of Redox that mean nothing on Linux and pass as they are.
 const REDOX_ONLY: usize = redox::O_STAT | redox::O_SYMLINK;
@@ -53,6 +52,18 @@ pub(crate) fn status_to_redox(host: usize) -> usize {
         flags |= redox::O_STAT;
     }
     flags
+}
+
+/// Redox's number for the flags of a descriptor, whichever of the host's stands for
+/// close-on-exec.
+pub(crate) fn descriptor_to_redox(host: usize) -> usize {
+    let cloexec = libc::FD_CLOEXEC as usize | libc::O_CLOEXEC as usize | REDOX_O_CLOEXEC;
+    if host & cloexec != 0 { REDOX_O_CLOEXEC } else { 0 }
+}
+
+/// The host's number for the flags of a descriptor.
+pub(crate) fn descriptor_to_host(flags: usize) -> usize {
+    if flags & REDOX_O_CLOEXEC != 0 { libc::FD_CLOEXEC as usize } else { 0 }
 }
 
 /// Linux's numbers for a description's flags.

@@ -5,4 +5,5 @@ pub(crate) mod fds;
 pub(crate) mod flags;
 pub(crate) mod namespace;
 pub(crate) mod open;
+pub(crate) mod process;
 pub(crate) mod std_fs;

@@ -24,19 +24,20 @@ pub(crate) fn enter(cx: &Cx, fd: usize) -> Result<Option<usize>> {
     Ok(cx.task.set_namespace(moved))
 }
 
-/// Makes a namespace that has some of the current one's names. EINVAL, EMFILE.
-pub(crate) fn fork(cx: &Cx, names: &[&[u8]]) -> Result<usize> {
-    let mut verb = FORK.to_ne_bytes().to_vec();
-    for name in names {
-        verb.extend(name.len().to_ne_bytes());
-        verb.extend_from_slice(name);
-    }
+/// Names, each behind its length.
+pub(crate) fn pack(names: &[&[u8]]) -> Vec<u8> {
+    names.iter().flat_map(|name| [&name.len().to_ne_bytes()[..], name].concat()).collect()
+}
+
+/// Makes a namespace that has some of the current one's names, packed by [`pack`]. EINVAL, EMFILE.
+pub(crate) fn fork(cx: &Cx, names: &[u8]) -> Result<usize> {
+    let verb = [&FORK.to_ne_bytes(), names].concat();
     files::dup(cx, current(cx)?, Buffer::from_slice(&verb))
 }
 
 /// Leaves all names but `memory` and `pipe` behind.
 pub(crate) fn enter_null(cx: &Cx) -> Result<()> {
-    let fd = fork(cx, &[b"memory", b"pipe"])?;
+    let fd = fork(cx, &pack(&[b"memory", b"pipe"]))?;
     if let Some(old) = enter(cx, fd)? {
         files::close(cx, old)?;
     }

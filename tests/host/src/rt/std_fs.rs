@@ -2,14 +2,14 @@
 
 use std::ops::{Deref, DerefMut};
 
-use syscall::data::{Stat, StatVfs, StdFsCallMeta, TimeSpec};
+use syscall::data::{Stat, StatVfs, StdFsCallMeta};
 use syscall::dirent::{DirentHeader, DirentKind};
 use syscall::error::{EINVAL, ENAMETOOLONG, ENOSYS, EOPNOTSUPP, Error, Result};
 use syscall::flag::{CallFlags, StdFsCallKind};
 
 use crate::kernel::call::call;
 use crate::kernel::files;
-use crate::kernel::memory::{Access, Buffer};
+use crate::kernel::memory::Buffer;
 use crate::kernel::process::Cx;
 
 const HEADER_SIZE: usize = size_of::<DirentHeader>();
@@ -38,15 +38,9 @@ where
     T: Default + DerefMut + Deref<Target = [u8]>,
 {
     let mut record = T::default();
-    let payload = both(record.as_mut_ptr(), record.len())?;
+    let payload = Buffer::from_slice_both(&mut record);
     std_fs(cx, fd, payload, CallFlags::READ, kind, [0; 2])?;
     Ok(record)
-}
-
-/// Memory that is lent both ways, as all payloads are.
-fn both(base: *mut u8, len: usize) -> Result<Buffer> {
-    // SAFETY: the callers in this module pass memory that they own until the call is over.
-    unsafe { Buffer::new(base as usize, len, Access::Both) }
 }
 
 pub(crate) fn fstat(cx: &Cx, fd: usize) -> Result<Stat> {
@@ -58,36 +52,41 @@ pub(crate) fn fstatvfs(cx: &Cx, fd: usize) -> Result<StatVfs> {
 }
 
 /// Access and modification time, in this order.
-pub(crate) fn futimens(cx: &Cx, fd: usize, times: &mut [TimeSpec; 2]) -> Result<usize> {
-    let payload = both(times.as_mut_ptr().cast(), size_of_val(times))?;
-    std_fs(cx, fd, payload, CallFlags::WRITE, StdFsCallKind::Futimens, [0; 2])
+pub(crate) fn futimens(cx: &Cx, fd: usize, times: Buffer) -> Result<usize> {
+    std_fs(cx, fd, times, CallFlags::WRITE, StdFsCallKind::Futimens, [0; 2])
 }
 
 /// Entries of a directory. For a scheme that doesn't have the call, the C library reads a list of
 /// names instead, one at a time.
-pub(crate) fn getdents(cx: &Cx, fd: usize, buffer: &mut [u8], from: u64) -> Result<usize> {
-    let payload = both(buffer.as_mut_ptr(), buffer.len())?;
+pub(crate) fn getdents(cx: &Cx, fd: usize, buffer: Buffer, from: u64) -> Result<usize> {
     let args = [from, HEADER_SIZE as u64];
-    match std_fs(cx, fd, payload, CallFlags::READ, StdFsCallKind::Getdents, args) {
-        Err(error) if matches!(error.errno, EOPNOTSUPP | ENOSYS) => read_name(cx, fd, buffer, from),
+    match std_fs(cx, fd, buffer.clone(), CallFlags::READ, StdFsCallKind::Getdents, args) {
+        Err(error) if matches!(error.errno, EOPNOTSUPP | ENOSYS) => {
+            read_name(cx, fd, &buffer, from)
+        }
         done => done,
     }
 }
 
-fn read_name(cx: &Cx, fd: usize, buffer: &mut [u8], from: u64) -> Result<usize> {
-    let (header, name) = buffer.split_at_mut_checked(HEADER_SIZE).ok_or(Error::new(EINVAL))?;
-    let count = files::pread(cx, fd, Buffer::from_slice_mut(name), from)?.min(name.len());
+fn read_name(cx: &Cx, fd: usize, buffer: &Buffer, from: u64) -> Result<usize> {
+    if buffer.len() < HEADER_SIZE {
+        return Err(Error::new(EINVAL));
+    }
+    let place = buffer.skip(HEADER_SIZE);
+    let count = files::pread(cx, fd, place.to_fill(), from)?.min(place.len());
     if count == 0 {
         return Ok(0);
     }
-    let (len, advance) = match name[..count].iter().position(|byte| *byte == b'\n') {
+    let mut name = vec![0; count];
+    place.read(&mut name);
+    let (len, advance) = match name.iter().position(|byte| *byte == b'\n') {
         Some(len) => (len, len + 1),
-        None if count == name.len() => return Err(Error::new(EINVAL)),
-        None => (count, name.len()),
+        None if count == place.len() => return Err(Error::new(EINVAL)),
+        None => (count, place.len()),
     };
-    name[len] = 0;
+    place.skip(len).write(&[0]);
     let record_len = u16::try_from(HEADER_SIZE + len + 1).map_err(|_| Error::new(ENAMETOOLONG))?;
-    header.copy_from_slice(&DirentHeader {
+    buffer.write(&DirentHeader {
         inode: 0,
         next_opaque_id: from + advance as u64,
         record_len,

@@ -7,7 +7,7 @@ use syscall::error::{ECANCELED, EINTR, EINVAL, EIO, Error, Result};
 use super::unknown_tag;
 use crate::kernel::context::Context;
 use crate::kernel::description::Description;
-use crate::kernel::lend::Mapping;
+use crate::kernel::lend::Pages;
 
 /// A daemon's answer.
 pub(super) enum Answer {
@@ -40,7 +40,7 @@ struct Waiting {
     files: Vec<Arc<Description>>,
     canceling: bool,
     /// Pages that a dead caller left on loan.
-    _leftover: Option<Mapping>,
+    _leftover: Option<Pages>,
 }
 
 /// Calls by tag. Tags are small, and used again.
@@ -105,7 +105,7 @@ impl Calls {
     }
 
     /// The caller dies. Its pages stay until the answer.
-    pub(super) fn orphan(&mut self, tag: u32, pages: Option<Mapping>) {
+    pub(super) fn orphan(&mut self, tag: u32, pages: Option<Pages>) {
         match self.waiting(tag) {
             Some(call) => {
                 call.caller = None;
@@ -173,13 +173,14 @@ mod tests {
     use syscall::error::{EBADFD, ENOENT};
 
     use super::*;
+    use crate::kernel::context::Bell;
 
     fn word(result: Result<usize>) -> Answer {
         Answer::Word { result, extra: 0, notify_on_detach: false }
     }
 
     fn begin(calls: &mut Calls) -> u32 {
-        calls.begin(&Context::new(Arc::default()), Vec::new())
+        calls.begin(&Context::new(Arc::default(), Box::<Bell>::default()), Vec::new())
     }
 
     fn answer(calls: &mut Calls, tag: u32, result: Result<usize>) -> Result<()> {

@@ -16,8 +16,8 @@ use super::context::{Waiters, Wakeup};
 use super::description::Description;
 use super::lend::Loan;
 use super::memory::Buffer;
-use super::process::{Cx, Life, Pid};
-use super::{events, scheme, task};
+use super::process::{Cx, Life, Pid, Task};
+use super::{events, scheme};
 use crate::sync::lock;
 
 const SQE_SIZE: usize = size_of::<Sqe>();
@@ -25,7 +25,7 @@ const SQE_SIZE: usize = size_of::<Sqe>();
 /// A daemon's scheme.
 pub(crate) struct UserScheme {
     id: usize,
-    creator: Pid,
+    creator: Arc<Task>,
     life: Weak<Life>,
     inner: Mutex<Inner>,
 }
@@ -41,7 +41,7 @@ impl UserScheme {
     pub(crate) fn new(id: usize, cx: &Cx) -> Arc<Self> {
         Arc::new(Self {
             id,
-            creator: cx.task.pid,
+            creator: Arc::clone(&cx.task),
             life: Weak::clone(&cx.life),
             inner: Mutex::default(),
         })
@@ -53,8 +53,12 @@ impl UserScheme {
 
     /// ESRCH unless the thread that created the socket still lives.
     fn check_alive(&self) -> Result<()> {
-        let process_lives = task(self.creator).is_some_and(|task| !task.is_dead());
-        if process_lives && self.life.strong_count() > 0 { Ok(()) } else { Err(Error::new(ESRCH)) }
+        let lives = !self.creator.is_dead() && self.life.strong_count() > 0;
+        if lives { Ok(()) } else { Err(Error::new(ESRCH)) }
+    }
+
+    fn is_creator(&self, cx: &Cx) -> bool {
+        Arc::ptr_eq(&cx.task, &self.creator)
     }
 
     /// Lends a caller's buffer. ESRCH if there is something to lend and nobody to lend it to.
@@ -63,13 +67,16 @@ impl UserScheme {
             return Ok(Loan::nothing());
         }
         self.check_alive()?;
-        Loan::buffer(buffer, cx.task.pid == self.creator)
+        if self.is_creator(cx) {
+            return Ok(Loan::as_it_is(&buffer));
+        }
+        Loan::buffer(buffer, &self.creator.space)
     }
 
     /// Lends a path, even an empty one. ESRCH as in [`Self::lend`].
     fn lend_path(&self, path: &str) -> Result<Loan> {
         self.check_alive()?;
-        Loan::path(path)
+        Loan::path(path, &self.creator.space)
     }
 
     /// A request with the caller's ids in the last argument.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use syscall::data::Map;
-use syscall::error::{EINVAL, EIO, EPERM, Error, Result};
+use syscall::error::{EFAULT, EINVAL, EIO, EPERM, Error, Result};
 use syscall::flag::{CallFlags, EventFlags, MunmapFlags, RecvFdFlags, SendFdFlags};
 use syscall::schemev2::{Opcode, Sqe};
 
@@ -11,9 +11,11 @@ use super::calls::Answer;
 use super::{UserScheme, ids, request};
 use crate::kernel::description::{Description, Opened, positioned};
 use crate::kernel::lend::Loan;
-use crate::kernel::memory::Buffer;
+use crate::kernel::memory::{Buffer, PAGE};
+use crate::kernel::mmap::Window;
 use crate::kernel::process::{Cx, Pid};
 use crate::kernel::scheme::{Scheme, StdFs, install_all};
+use crate::kernel::space::Space;
 use crate::sync::lock;
 
 impl UserScheme {
@@ -70,18 +72,24 @@ impl UserScheme {
         self.post(request(pid, opcode, &[number as u64]));
     }
 
-    /// The page-aligned address of a window that the daemon offers. EBUSY within one process,
-    /// EINVAL for an address that is not aligned.
-    fn window(&self, cx: &Cx, number: usize, map: &Map) -> Result<usize> {
+    /// The window that the daemon offers. EBUSY within one process, EINVAL for an address that is
+    /// not aligned, EFAULT if the daemon did not get the memory from `mmap`.
+    fn window(&self, cx: &Cx, number: usize, map: &Map) -> Result<Window> {
         self.check_alive()?;
-        if cx.task.pid == self.creator {
+        if self.is_creator(cx) {
             return Err(Error::new(syscall::error::EBUSY));
         }
         let args = [number, map.size, map.flags.bits(), map.offset].map(|arg| arg as u64);
         let addr = self.words(cx, Opcode::MmapPrep, &args)?;
-        match addr % crate::kernel::memory::PAGE {
-            0 => Ok(addr),
-            _ => Err(Error::new(EINVAL)),
+        if !addr.is_multiple_of(PAGE) {
+            return Err(Error::new(EINVAL));
+        }
+        match &self.creator.space {
+            Space::Here => Ok(Window::At(addr)),
+            Space::Own(own) => {
+                let size = map.size.next_multiple_of(PAGE);
+                own.find(addr, size).map(Window::Behind).ok_or(Error::new(EFAULT))
+            }
         }
     }
 }
@@ -181,7 +189,7 @@ impl Scheme for UserScheme {
         self.path(cx, Opcode::UnlinkAt, number, path, &[flags as u64])
     }
 
-    fn fmap(&self, cx: &Cx, number: usize, map: &Map) -> Result<usize> {
+    fn fmap(&self, cx: &Cx, number: usize, map: &Map) -> Result<Window> {
         self.window(cx, number, map)
     }
 

@@ -1,8 +1,6 @@
 //! Names: made, moved, removed, followed.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use host::sys;
 use libredox::errno::{EFAULT, ELOOP, EXDEV};
 use libredox::{call, flag};

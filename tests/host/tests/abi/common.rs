@@ -200,7 +200,8 @@ impl Echo {
     }
 }
 
-fn serve(socket: usize, sqe: &Sqe) {
+/// Answers one request as [`Echo`] does.
+pub(crate) fn serve(socket: usize, sqe: &Sqe) {
     let result = match Opcode::try_from_raw(sqe.opcode) {
         Some(Opcode::OpenAt) => Ok(1),
         Some(Opcode::Call) => {

@@ -1,8 +1,6 @@
 //! Closing, dying, cancelling.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use host::Process;
 use libredox::errno::{EAGAIN, EBADF, ECANCELED, EINTR, EIO, ENODEV, ESRCH};
 use libredox::{call, flag};

@@ -1,8 +1,6 @@
 //! Pipes, and descriptors that travel.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use host::Process;
 use libredox::errno::{EAGAIN, EBADF, EBUSY, EINVAL, ENOENT, EPIPE};
 use libredox::{call, flag};

@@ -1,8 +1,6 @@
 //! What a scheme is told for each operation.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use host::sys;
 use libredox::errno::{EEXIST, EINVAL, ENAMETOOLONG, EOPNOTSUPP, EPERM, ESPIPE};
 use libredox::{call, flag};

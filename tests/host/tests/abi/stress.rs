@@ -1,8 +1,6 @@
 //! Many at once: nothing is lost, nothing hangs.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use libredox::errno::{EBADF, EINTR};
 
 #[test]

@@ -1,8 +1,6 @@
 //! `SYS_CALL`: payloads, metadata, flags, answers.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use libredox::call;
 use libredox::errno::{EBADFD, EFAULT, EINVAL, EIO};
 use syscall::CallFlags;
@@ -41,6 +39,26 @@ fn payloads_of_any_size_and_place_go_there_and_back() {
         }
     });
     echo.stop();
+}
+
+#[test]
+fn a_payload_of_64_mib_is_lent() {
+    let daemon = Daemon::new("calls-large");
+    let client = daemon.client();
+    let fd = daemon.open(&client, "", 7, NewFdFlags::empty());
+    let calling = client.spawn(move || {
+        let mut payload = vec![1_u8; 64 << 20];
+        payload[(64 << 20) - 1] = 2;
+        let done = call_rw(fd, &mut payload, &[]);
+        (done, payload[0], payload[1 << 20], payload[(64 << 20) - 1])
+    });
+    let sqe = daemon.expect(Opcode::Call);
+    // SAFETY: the request isn't answered yet.
+    let lent = unsafe { lent(&sqe) };
+    assert_eq!((lent.len(), lent[0], lent[(64 << 20) - 1]), (64 << 20, 1, 2));
+    lent[1 << 20] = 3;
+    daemon.answer(&sqe, Ok(0));
+    assert_eq!(calling.join().unwrap(), (Ok(0), 1, 3, 2));
 }
 
 #[test]

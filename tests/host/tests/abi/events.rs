@@ -1,8 +1,6 @@
 //! Event queues, windows.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use event::{EventFlags, RawEventQueue};
 use host::Process;
 use libredox::call::{self, MmapArgs};

@@ -1,8 +1,6 @@
 //! Processes, threads, numbers, names, credentials.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use host::{Process, sys};
 use libredox::errno::{EACCES, EBADF, EEXIST, EINVAL, ENODEV, ENOENT, EOPNOTSUPP};
 use libredox::{call, flag};
@@ -29,7 +27,8 @@ fn a_thread_of_nobody_is_adopted_by_the_process_whose_number_it_uses() {
         call::write(writer, b"x").unwrap();
         (before, call::getpid().unwrap(), call::geteuid().unwrap(), call::getegid().unwrap())
     });
-    assert_eq!(ids.join().unwrap(), (1, process.pid(), 5, 6));
+    let nobody = Process::init().pid();
+    assert_eq!(ids.join().unwrap(), (nobody, process.pid(), 5, 6));
 }
 
 #[test]
