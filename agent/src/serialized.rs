@@ -137,10 +137,10 @@ where
             return request.keep_through(self, Through::Queue);
         }
         let mut record = request.parts().0;
-        request.record_mut().chain().push(gate);
+        let held = request.record_mut().chain().push(gate);
         let outcome = self.guard.begin(self.catch.as_deref(), request, &self.port);
         // SAFETY: done or not handed over yet, so the record is this chain's.
-        unsafe { record.as_mut() }.chain().pop();
+        unsafe { record.as_mut() }.chain().return_to(held);
         self.guard.leave(gate);
         outcome
     }
