@@ -128,7 +128,7 @@ pub use scheme::{MAX_DATA, SchemeAgent};
 pub use send::{Droppable, Message};
 pub use serialized::{Contained, QUEUE_LIMIT, Serialized, ThreadPort};
 #[cfg(feature = "alloc")]
-pub use spin_port::SpinPort;
+pub use spin_port::{SpinPort, Watch};
 pub use status::{Errno, Status};
 pub use wait::{Moment, Spin, SpinUntil, Wait, Woken};
 #[cfg(feature = "alloc")]

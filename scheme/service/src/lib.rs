@@ -20,6 +20,7 @@
 //! | `serve` | the loop, and who works on a request |
 //! | `handle`, `mount` | what handles and names stand for |
 //! | `open`, `names`, `ops`, `layout`, `calls` | opens, names, standard operations and their structures, messages |
+//! | `port` | ports that processes make and hold |
 //! | `stats`, `latency` | figures by layer: costs, times |
 //! | `place` | what a host puts around drivers: panic containment, serializers, threads |
 //! | `file` | the agent that makes a file or device of the system a block port |
@@ -37,6 +38,7 @@ mod names;
 mod open;
 mod ops;
 mod place;
+mod port;
 mod raw;
 mod remote;
 mod serve;
@@ -52,7 +54,7 @@ pub use latency::{LatencyReport, LatencyRow, Spread};
 pub use mount::Mount;
 pub use place::{Host, clock, now};
 pub use remote::Remote;
-pub use serve::Service;
+pub use serve::{Minter, Service};
 pub use stats::{RowReport, StatsReport};
 pub use stop::Stop;
 pub use wait::{PARK, Park};

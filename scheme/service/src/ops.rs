@@ -19,7 +19,7 @@ use crate::{
 /// Bytes of a directory entry's header, which callers say they expect.
 const DIRENT_HEADER: u64 = 19;
 /// A standard operation, whichever form it came in.
-enum Std {
+pub(crate) enum Std {
     Chmod(u16),
     Chown(u32, u32),
     Dents { cookie: u64, header: u64 },
@@ -32,7 +32,7 @@ enum Std {
 
 impl Std {
     /// From the words of a `StdFsCall`.
-    fn from_words([kind, a, b]: [u64; 3]) -> Result<Std, Errno> {
+    pub(crate) fn from_words([kind, a, b]: [u64; 3]) -> Result<Std, Errno> {
         let kind = u8::try_from(kind).ok().and_then(StdFsCallKind::try_from_raw);
         Ok(match kind.ok_or(Errno::EOPNOTSUPP)? {
             StdFsCallKind::Fchmod => Std::Chmod(a as u16),
@@ -48,7 +48,7 @@ impl Std {
     }
 
     /// From an opcode of its own.
-    fn from_opcode(opcode: Opcode, ask: &Ask) -> Option<Std> {
+    pub(crate) fn from_opcode(opcode: Opcode, ask: &Ask) -> Option<Std> {
         Some(match opcode {
             Opcode::Fchmod => Std::Chmod(ask.arg(1) as u16),
             Opcode::Fchown => Std::Chown(ask.arg(1) as u32, ask.arg(2) as u32),
@@ -143,7 +143,7 @@ impl Core {
         let (payload, offset) = (ask.payload(Access::FILL), offset(handle, ask)?);
         match &handle.place {
             Place::Names => Err(Errno::EISDIR),
-            Place::NewLink { .. } => Err(Errno::EBADF),
+            Place::NewLink { .. } | Place::Port(_) => Err(Errno::EBADF),
             Place::Text { bytes, figures } => {
                 let text = &mut *lock(bytes);
                 if let (Some(figures), 0) = (figures, offset) {
@@ -185,7 +185,7 @@ impl Core {
                 asker.entry(Op::Symlink { parent: *parent }, &[name, &target])?;
                 return Ok(target.len());
             }
-            Place::Names | Place::Text { .. } => return Err(Errno::EBADF),
+            Place::Names | Place::Text { .. } | Place::Port(_) => return Err(Errno::EBADF),
         };
         handle.may(OpenFlags::WRITE)?;
         let append = mount.is_file_system() && ask.arg(4) as usize & O_APPEND != 0;
@@ -194,7 +194,7 @@ impl Core {
         asker(mount, handle, origin).count(Op::Write { node, offset }, Data::lent(&payload))
     }
 
-    fn path(&self, handle: &Handle, ask: &Ask) -> Result<usize, Errno> {
+    pub(crate) fn path(&self, handle: &Handle, ask: &Ask) -> Result<usize, Errno> {
         let mut path = format!("/scheme/{}/", self.scheme).into_bytes();
         path.extend_from_slice(&handle.path);
         let len = path.len().min(ask.len());
@@ -217,7 +217,7 @@ impl Core {
                 asker(mount, handle, origin).count(op, Data::lent(&payload))
             }
             Place::Names => {
-                let bytes = self.names(cookie, payload.len())?;
+                let bytes = self.names(cookie, payload.len(), handle.cred)?;
                 payload.copy_in(0, &bytes)?;
                 Ok(bytes.len())
             }
@@ -226,8 +226,9 @@ impl Core {
     }
 
     /// The directory of names, as entries.
-    fn names(&self, cookie: u64, room: usize) -> Result<Vec<u8>, Errno> {
+    fn names(&self, cookie: u64, room: usize, cred: Cred) -> Result<Vec<u8>, Errno> {
         let mut bytes = Vec::new();
+        let mounts = self.mounts().len() as u64;
         let start = usize::try_from(cookie).unwrap_or(usize::MAX);
         for (index, mount) in self.mounts().iter().enumerate().skip(start) {
             let kind = match mount.description.class {
@@ -242,7 +243,9 @@ impl Core {
             }
             bytes.extend_from_slice(&entry);
         }
-        Ok(bytes)
+        let rest = cookie.saturating_sub(mounts);
+        let whole = self.ports_below(&[], rest, mounts, room, cred, &mut bytes)?;
+        if bytes.is_empty() && !whole { Err(Errno::EINVAL) } else { Ok(bytes) }
     }
 }
 
@@ -292,7 +295,7 @@ fn attr_of(handle: &Handle, origin: &mut Origin) -> Result<Attr, Errno> {
     match &handle.place {
         Place::Names => Ok(own(FileKind::Directory, 0o555, 0)),
         Place::Text { bytes, .. } => Ok(own(FileKind::Regular, 0o444, lock(bytes).len() as u64)),
-        Place::NewLink { .. } => Ok(own(FileKind::Symlink, 0o777, 0)),
+        Place::NewLink { .. } | Place::Port(_) => Ok(own(FileKind::Symlink, 0o777, 0)),
         Place::Object { mount, node, .. } if mount.is_file_system() => {
             asker(mount, handle, origin).attr(Op::Getattr { node: *node })
         }
@@ -315,6 +318,6 @@ fn figures(handle: &Handle, origin: &mut Origin) -> Result<Statfs, Errno> {
 }
 
 /// Puts a structure into the request's buffer. `EINVAL` where that is too small.
-fn put(ask: &Ask, bytes: &[u8]) -> Result<(), Errno> {
+pub(crate) fn put(ask: &Ask, bytes: &[u8]) -> Result<(), Errno> {
     ask.payload(Access::FILL).copy_in(0, bytes)
 }

@@ -1,6 +1,6 @@
 //! The service: the loop over its socket, and who works on a request.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use agent::{Counts, Errno, Neighbour, Origin, Port};
 use driver::{Body, Cred, Driver, FileKind, Node, Op, OpenFlags};
@@ -12,7 +12,9 @@ use crate::{
     handle::{Handle, Handles, Place},
     init::{self, Failure},
     mount::{Asker, Mount},
+    open::Wish,
     place::contained,
+    port::Ports,
     socket::{Answer, Answers, Ask, Asks, Socket},
     stats::Stats,
     stop::Stop,
@@ -31,7 +33,8 @@ pub struct Service {
 
 /// What a service's threads share.
 pub(crate) struct Core {
-    socket: Socket,
+    socket: Arc<Socket>,
+    pub(crate) ports: Arc<Ports>,
     pub(crate) root: Root,
     pub(crate) handles: Handles,
     pub(crate) stats: Stats,
@@ -79,7 +82,9 @@ impl Service {
         let failed = |what| move |errno| Failure::new(what, name, errno);
         let socket = Socket::create().map_err(failed("create the scheme"))?;
         let descriptor = socket.root(ROOT as usize).map_err(failed("make the root of"))?;
+        let socket = Arc::new(socket);
         let core = Arc::new(Core {
+            ports: Ports::new(&socket),
             socket,
             root_handle: Arc::new(root_handle(&root)),
             root,
@@ -94,6 +99,17 @@ impl Service {
             let _ = mount.worker.set(worker);
         }
         Ok(Service { core, name: name.into(), root: Some(descriptor) })
+    }
+
+    /// Sets how long the holder of a port that is connected to directly may take to answer an
+    /// open; then that is answered `ETIMEDOUT`. Five seconds otherwise.
+    pub fn set_connect_limit(&self, limit: Duration) {
+        self.core.ports.set_connect_limit(limit);
+    }
+
+    /// Makes handles of this service for others to be given.
+    pub fn minter(&self) -> Minter {
+        Minter(Arc::clone(&self.core))
     }
 
     /// Makes the scheme known: through init where that asked for it (by `INIT_NOTIFY`), else in
@@ -119,6 +135,12 @@ impl Service {
     /// Serves requests until the socket is closed or `stop` is asked. Then what was taken is
     /// answered, what waits for a driver is answered `ENODEV`, and the drivers are flushed.
     pub fn run_until(&self, stop: &Stop) -> Result<(), Failure> {
+        let ended = self.serve_until(stop);
+        self.core.end_ports();
+        ended
+    }
+
+    fn serve_until(&self, stop: &Stop) -> Result<(), Failure> {
         stop.watch(self.core.socket.number());
         let (mut asks, mut answers) = (Asks::new(), Answers::default());
         loop {
@@ -135,6 +157,23 @@ impl Service {
             }
             self.core.socket.answer_all(&mut answers);
         }
+    }
+}
+
+/// Makes handles of a service, for a service that is connected to directly.
+pub struct Minter(Arc<Core>);
+
+impl Minter {
+    /// A descriptor of a new handle on `path`, as an open of it by `cred` would give, with
+    /// Redox's own open flags. The errors are that open's; a driver that blocks is waited for.
+    pub fn mint(&self, cred: Cred, path: &[u8], flags: usize) -> Result<Fd, Errno> {
+        let Minter(core) = self;
+        let mut origin = Origin::root();
+        let wish = Wish::new(flags, cred);
+        let opened = core.open_from(&core.root_handle, true, path, wish, &mut origin)?;
+        let (number, flags) = opened.handle();
+        let made = core.socket.descriptor(number as usize, flags);
+        made.inspect_err(|_| core.close(number, &mut origin))
     }
 }
 
@@ -203,6 +242,12 @@ impl Core {
             return self.cancel(ask.tag());
         }
         let handle = self.handle(ask.handle());
+        if let Some(handle) = handle.as_deref()
+            && handle.mount().is_none()
+            && self.concerns_ports(handle, &ask)
+        {
+            return self.port_request(ask.handle(), handle, ask, answers);
+        }
         let mount = handle.as_deref().and_then(|handle| self.home(handle, &ask));
         let Some(worker) = mount.and_then(|mount| mount.worker.get()) else {
             let answer = self.perform_on(handle.as_deref(), &ask);
@@ -217,6 +262,7 @@ impl Core {
     fn cancel(&self, tag: u32) {
         let workers = self.mounts().iter().filter_map(|mount| mount.worker.get());
         workers.for_each(|worker| worker.cancel(tag));
+        self.ports.cancel(tag);
     }
 
     /// The mount that a request is for, if it gets as far as one.
@@ -297,7 +343,7 @@ impl Core {
 
 /// A request crossed a boundary. A message was translated by its sender's agent on the way here,
 /// and is on the way back; a standard operation both times by this service.
-fn count_boundary(ask: &Ask, origin: &mut Origin) {
+pub(crate) fn count_boundary(ask: &Ask, origin: &mut Origin) {
     let message = matches!(ask.opcode(), Some(Opcode::Call));
     origin.count(Counts {
         messages: 1,

@@ -10,6 +10,7 @@ use agent::{Access, Errno, Lent};
 use driver::Cred;
 use libredox::Fd;
 use syscall::{
+    CallFlags, EventFlags, SchemeSocketCall,
     data::NewFdParams,
     schemev2::{Cqe, CqeOpcode, NewFdFlags, Opcode, Sqe, SqeFlags},
 };
@@ -19,6 +20,9 @@ const BATCH: usize = 32;
 
 /// Errnos above this one would reach the caller as a count.
 const LAST_ERRNO: u16 = 132;
+
+/// How a request is answered with a word, in the flags of an answer.
+const REGULAR: u16 = (CqeOpcode::RespondRegular as u16) << 8;
 
 /// A scheme socket. The thread that makes it has to live on for as long as the scheme does.
 pub(crate) struct Socket {
@@ -70,7 +74,8 @@ impl Answers {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     result: u64,
-    flags: u8,
+    /// Those of a new handle; above them, how it is answered. Two words fit into registers.
+    flags: u16,
 }
 
 /// A request's buffer, good until the answer.
@@ -101,7 +106,12 @@ impl Socket {
 
     /// A descriptor of the scheme's own handle `number`, to be registered.
     pub(crate) fn root(&self, number: usize) -> Result<Fd, Errno> {
-        let params = NewFdParams { number, ..NewFdParams::default() };
+        self.descriptor(number, 0)
+    }
+
+    /// A descriptor of the scheme's own handle `number`, with the flags of its answer.
+    pub(crate) fn descriptor(&self, number: usize, flags: u8) -> Result<Fd, Errno> {
+        let params = NewFdParams { number, internal_flags: flags, ..NewFdParams::default() };
         // SAFETY: a plain C structure without padding at this layout's end that matters: the
         // bytes are only read, and are copied by the call.
         let bytes = unsafe {
@@ -127,6 +137,20 @@ impl Socket {
         };
         asks.count = self.fd.read(bytes)? / size_of::<Sqe>();
         Ok(())
+    }
+
+    /// Tells the kernel that something is ready on a handle, for whoever wants to know.
+    pub(crate) fn event(&self, handle: u64, ready: EventFlags) {
+        let flags = CqeOpcode::SendFevent as u8;
+        self.write(&[Cqe { flags, extra_raw: [0; 3], tag: ready.bits() as u32, result: handle }]);
+    }
+
+    /// The descriptor that came with a request, which is not answered yet.
+    pub(crate) fn obtain(&self, ask: &Ask) -> Result<Fd, Errno> {
+        let mut number = usize::MAX.to_ne_bytes();
+        let words = [SchemeSocketCall::ObtainFd as u64, ask.tag().into()];
+        self.fd.call_ro(&mut number, CallFlags::FD, &words)?;
+        Ok(Fd::new(usize::from_ne_bytes(number)))
     }
 
     /// Answers one request; a note is let go of.
@@ -166,26 +190,36 @@ impl Answer {
     /// A count.
     #[inline]
     pub(crate) fn count(count: usize) -> Answer {
-        Answer { result: count as u64, flags: 0 }
+        Answer { result: count as u64, flags: REGULAR }
     }
 
     /// An errno; `EIO` for one that would read as a count.
     #[inline]
     pub(crate) fn error(errno: Errno) -> Answer {
         let errno = if errno.0 > LAST_ERRNO { Errno::EIO } else { errno };
-        Answer { result: u64::from(errno.0).wrapping_neg(), flags: 0 }
+        Answer { result: u64::from(errno.0).wrapping_neg(), flags: REGULAR }
     }
 
     /// A new handle; the kernel keeps an offset for it where it is `positioned`.
     pub(crate) fn opened(handle: u64, positioned: bool) -> Answer {
         let flags = if positioned { NewFdFlags::POSITIONED } else { NewFdFlags::empty() };
-        Answer { result: handle, flags: flags.bits() }
+        Answer { result: handle, flags: REGULAR | u16::from(flags.bits()) }
+    }
+
+    /// The number of a new handle, and its flags.
+    pub(crate) fn handle(self) -> (u64, u8) {
+        (self.result, self.flags as u8)
+    }
+
+    /// A descriptor of this process, which goes with the answer: its number stays to be closed.
+    pub(crate) fn descriptor(number: usize) -> Answer {
+        Answer { result: number as u64, flags: (CqeOpcode::RespondWithFd as u16) << 8 }
     }
 
     #[inline]
     fn encode(self, tag: u32) -> Cqe {
-        let flags = CqeOpcode::RespondRegular as u8;
-        Cqe { flags, extra_raw: [self.flags, 0, 0], tag, result: self.result }
+        let [extra, flags] = self.flags.to_le_bytes();
+        Cqe { flags, extra_raw: [extra, 0, 0], tag, result: self.result }
     }
 }
 
@@ -207,6 +241,11 @@ impl Ask {
     pub(crate) fn is_note(&self) -> bool {
         let oneway = self.sqe.sqe_flags.contains(SqeFlags::ONEWAY);
         oneway || self.is(Opcode::CloseMsg) || self.is(Opcode::Detach)
+    }
+
+    /// The process that asks.
+    pub(crate) fn pid(&self) -> u32 {
+        self.sqe.caller as u32
     }
 
     /// Names the request until it is answered. Means nothing in a note.
