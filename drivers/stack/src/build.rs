@@ -69,7 +69,7 @@ impl Plan {
             stack.drivers.push(Made {
                 name: entry.name.clone(),
                 kind: entry.kind.name,
-                on: entry.on.text(),
+                on: text(&entry.on),
                 port,
                 description,
             });
@@ -78,35 +78,45 @@ impl Plan {
     }
 }
 
+/// The edges to what a driver stands on.
 fn lower(
     entry: &Entry,
     environment: &dyn Environment,
     stack: &mut Stack,
     made: &BTreeMap<String, Lower>,
-) -> Result<Option<Lower>, Fault> {
-    match &entry.on {
-        On::Nothing => Ok(None),
-        // The plan is in order, so the one below is there.
-        On::Neighbour { name, .. } => Ok(made.get(name).cloned()),
-        On::Across { path, line } => {
-            let agent = environment
-                .connect(path)
-                .map_err(|reason| Fault::new(*line, "on", format!("{path}: {reason}")))?;
-            let description = agent.describe();
-            let port: Arc<dyn Port<Body>> = agent;
-            Ok(Some(Lower { port: Neighbour::new(port, stack.row(path)), description }))
+) -> Result<Vec<Lower>, Fault> {
+    let mut lower = Vec::new();
+    for on in &entry.on {
+        match on {
+            // The plan is in order, so the one below is there.
+            On::Neighbour { name, .. } => lower.extend(made.get(name).cloned()),
+            On::Across { path, line } => {
+                let agent = environment
+                    .connect(path)
+                    .map_err(|reason| Fault::new(*line, "on", format!("{path}: {reason}")))?;
+                let description = agent.describe();
+                let port: Arc<dyn Port<Body>> = agent;
+                lower.push(Lower { port: Neighbour::new(port, stack.row(path)), description });
+            }
+        }
+    }
+    Ok(lower)
+}
+
+impl On {
+    /// Its name or path.
+    pub fn place(&self) -> &str {
+        match self {
+            On::Neighbour { name, .. } => name,
+            On::Across { path, .. } => path,
         }
     }
 }
 
-impl On {
-    fn text(&self) -> Option<String> {
-        match self {
-            On::Nothing => None,
-            On::Neighbour { name, .. } => Some(name.clone()),
-            On::Across { path, .. } => Some(path.clone()),
-        }
-    }
+/// What a driver stands on, for people.
+fn text(on: &[On]) -> Option<String> {
+    let places: Vec<&str> = on.iter().map(On::place).collect();
+    (!places.is_empty()).then(|| places.join(", "))
 }
 
 impl Stack {

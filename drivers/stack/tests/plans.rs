@@ -4,7 +4,7 @@ mod common;
 
 use std::{cell::RefCell, sync::Arc};
 
-use common::{kinds, pass};
+use common::{kinds, pass, round};
 use driver::{Built, Context, Driver, Spin, Time};
 use stack::{Environment, On, Plan};
 
@@ -61,8 +61,8 @@ fn each_driver_comes_after_the_one_that_it_stands_on() {
     let plan = mixed();
     assert_eq!(names(&plan), ["far", "null", "left", "right", "farther", "roof"]);
     let roof = plan.entries().last().unwrap();
-    assert_eq!(roof.on, On::Neighbour { name: "left".into(), line: 4 });
-    assert_eq!(plan.entries()[0].on, On::Across { path: "/scheme/port/disk".into(), line: 16 });
+    assert_eq!(roof.on, [On::Neighbour { name: "left".into(), line: 4 }]);
+    assert_eq!(plan.entries()[0].on, [On::Across { path: "/scheme/port/disk".into(), line: 16 }]);
     assert!(plan.has("farther") && !plan.has("nothing"));
 }
 
@@ -106,6 +106,47 @@ fn drivers_are_made_bottom_first_with_a_row_each() {
     assert_eq!(stack.rows[usize::from(far.port.layer())], "far");
     assert_eq!(stack.get("null").unwrap().on, None);
     assert!(stack.get("nothing").is_none());
+}
+
+/// A table on two legs of its own and one of another process, and what is on the table.
+fn table() -> Plan {
+    let leg = |name: &str| NULL.replace("\"null\"\nk", &format!("{name:?}\nk"));
+    let legs = [leg("left"), leg("right"), leg("apart")].concat();
+    plan(
+        &[pass("cloth", "table"), round("table", &["right", "/scheme/far", "left"]), legs].concat(),
+    )
+}
+
+#[test]
+fn a_driver_on_several_is_given_them_in_their_order() {
+    let plan = table();
+    assert_eq!(names(&plan), ["left", "right", "apart", "table", "cloth"]);
+    let workshop = Workshop::default();
+    let stack = plan.build(&workshop).unwrap();
+    let made = ["left", "right", "apart", "/scheme/far", "table", "cloth"];
+    assert_eq!(*workshop.done.borrow(), made);
+    assert_eq!(stack.get("table").unwrap().on.as_deref(), Some("right, /scheme/far, left"));
+}
+
+#[test]
+fn a_driver_on_several_brings_them_into_one_process() {
+    let domains = table().domains();
+    let domains: Vec<_> = domains.iter().map(names).collect();
+    assert_eq!(domains, [vec!["left", "right", "table", "cloth"], vec!["apart"]]);
+}
+
+#[test]
+fn a_driver_on_several_is_drawn_on_each_and_what_is_on_it_once() {
+    let drawn = "\
+left (null)
+  on it: table (round)
+    and on /scheme/far, across a boundary
+    on it: cloth (pass)
+right (null)
+  on it: table (round), see above
+apart (null)
+";
+    assert_eq!(table().draw(), drawn);
 }
 
 #[test]
