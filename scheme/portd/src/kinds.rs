@@ -10,6 +10,8 @@ pub fn kinds() -> Vec<Kind> {
         driver_pass::KIND,
         driver_ramdisk::KIND,
         driver_partition::KIND,
+        driver_stripe::KIND,
+        driver_mirror::KIND,
         driver_tmpfs::KIND,
         driver_redoxfs::KIND,
         service::FILE,
