@@ -10,7 +10,7 @@ use alloc::{
 
 use agent::{Neighbour, Wait};
 
-use crate::{Body, Driver, attr::Time, describe::Description};
+use crate::{Body, Driver, attr::Time, describe::Description, secret::Secret};
 
 /// What a driver stands on: the edge down, and what is there.
 ///
@@ -44,6 +44,8 @@ pub enum OptionKind {
     Text,
     /// True or false.
     Flag,
+    /// The path of a file; the driver is given what is in it.
+    Secret,
 }
 
 impl OptionKind {
@@ -54,6 +56,7 @@ impl OptionKind {
             OptionKind::Size => "a size in bytes, such as 65536 or \"64 MiB\"",
             OptionKind::Text => "a text",
             OptionKind::Flag => "true or false",
+            OptionKind::Secret => "the path of a file",
         }
     }
 }
@@ -80,6 +83,8 @@ pub enum OptionValue {
     Text(String),
     /// True or false.
     Flag(bool),
+    /// What is in a file.
+    Secret(Secret),
 }
 
 /// The options given to one driver; keys and types are those of its kind.
@@ -104,6 +109,14 @@ impl Options {
     pub fn text(&self, key: &str) -> Option<&str> {
         match self.0.get(key) {
             Some(OptionValue::Text(value)) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// What is in a file, if one is given.
+    pub fn secret(&self, key: &str) -> Option<&Secret> {
+        match self.0.get(key) {
+            Some(OptionValue::Secret(secret)) => Some(secret),
             _ => None,
         }
     }

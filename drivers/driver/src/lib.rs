@@ -24,6 +24,7 @@ mod describe;
 pub mod dirent;
 mod kind;
 mod op;
+mod secret;
 mod walk;
 mod wire;
 
@@ -37,6 +38,7 @@ pub use attr::{Attr, FileKind, Rights, SetAttr, Statfs, Time};
 pub use describe::{Class, Description, Features};
 pub use kind::{Built, Context, Kind, Lower, OptionKind, OptionSpec, OptionValue, Options, Stands};
 pub use op::{Body, Cred, MAX_NAME, MAX_PATH, Node, Op, OpenFlags, Ready, Reply};
+pub use secret::Secret;
 pub use walk::{Found, MAX_LINKS, Tree, check_name, split_parent, walk};
 pub use wire::{PARCEL, Parcel, REPLY, describe_from, describe_to};
 

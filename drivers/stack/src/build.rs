@@ -2,7 +2,10 @@
 
 use alloc::{collections::BTreeMap, format, string::String, sync::Arc, vec, vec::Vec};
 
-use driver::{Body, Context, Description, Driver, LayerId, Lower, Neighbour, Port};
+use driver::{
+    Body, Context, Description, Driver, LayerId, Lower, Neighbour, OptionKind, OptionValue,
+    Options, Port, Secret,
+};
 
 use crate::{
     fault::Fault,
@@ -16,6 +19,13 @@ pub trait Environment {
 
     /// Connects to a port of another process. The text of an error says why not, and what to do.
     fn connect(&self, path: &str) -> Result<Arc<dyn Driver>, String>;
+
+    /// Reads a file that holds a secret. The text of an error says why not, and what to do. The
+    /// default has no files.
+    fn secret(&self, path: &str) -> Result<Secret, String> {
+        let _ = path;
+        Err("there are no files here".into())
+    }
 
     /// Makes a driver: calls `make`, and puts around the result what its placement needs (a
     /// serializer, containment of panics). `make` may panic on hostile input.
@@ -59,7 +69,8 @@ impl Plan {
         for entry in self.entries() {
             let lower = lower(entry, environment, &mut stack, &made)?;
             let context = environment.context();
-            let mut make = || (entry.kind.make)(&entry.options, lower.clone(), &context);
+            let options = options(entry, environment)?;
+            let mut make = || (entry.kind.make)(&options, lower.clone(), &context);
             let driver = environment.place(&entry.name, &mut make).map_err(|reason| {
                 Fault::new(entry.line, &format!("driver \"{}\"", entry.name), reason)
             })?;
@@ -76,6 +87,21 @@ impl Plan {
         }
         Ok(stack)
     }
+}
+
+/// The options, with what is in the files that they name.
+fn options(entry: &Entry, environment: &dyn Environment) -> Result<Options, Fault> {
+    let mut options = entry.options.clone();
+    let secrets = entry.kind.options.iter().filter(|spec| spec.kind == OptionKind::Secret);
+    for spec in secrets {
+        let Some(path) = entry.options.text(spec.key) else { continue };
+        let secret = environment.secret(path).map_err(|reason| {
+            let key = format!("driver \"{}\", {}", entry.name, spec.key);
+            Fault::new(entry.line, &key, format!("{path}: {reason}"))
+        })?;
+        options.set(spec.key, OptionValue::Secret(secret));
+    }
+    Ok(options)
 }
 
 /// The edges to what a driver stands on.

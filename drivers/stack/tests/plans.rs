@@ -5,7 +5,7 @@ mod common;
 use std::{cell::RefCell, sync::Arc};
 
 use common::{kinds, pass, round};
-use driver::{Built, Context, Driver, Spin, Time};
+use driver::{Built, Context, Driver, Kind, OptionKind, OptionSpec, Secret, Spin, Stands, Time};
 use stack::{Environment, On, Plan};
 
 fn plan(text: &str) -> Plan {
@@ -48,6 +48,13 @@ impl Environment for Workshop {
     fn connect(&self, path: &str) -> Result<Arc<dyn Driver>, String> {
         self.done.borrow_mut().push(path.into());
         if self.closed { Err("nobody is there".into()) } else { Ok(Arc::new(driver_null::Null)) }
+    }
+
+    fn secret(&self, path: &str) -> Result<Secret, String> {
+        match path {
+            "/none" => Err("is not there".into()),
+            _ => Ok(Secret::new(format!("what is in {path}").into_bytes())),
+        }
     }
 
     fn place(&self, name: &str, make: &mut dyn FnMut() -> Built) -> Built {
@@ -147,6 +154,39 @@ right (null)
 apart (null)
 ";
     assert_eq!(table().draw(), drawn);
+}
+
+/// Wants a secret, and tells it: no driver should.
+const KEYED: Kind = Kind {
+    name: "keyed",
+    help: "has a key",
+    stands: Stands::Alone,
+    options: &[OptionSpec {
+        key: "key",
+        kind: OptionKind::Secret,
+        required: true,
+        help: "it holds the key",
+    }],
+    make: |options, _, _| {
+        let secret = options.secret("key").ok_or("no key")?;
+        Err(String::from_utf8_lossy(secret.bytes()).into_owned())
+    },
+};
+
+#[test]
+fn a_secret_is_read_from_its_file_when_the_driver_is_made() {
+    let text = |path: &str| format!("[[driver]]\nname = \"a\"\nkind = \"keyed\"\nkey = {path}");
+    let build =
+        |path: &str| stack::parse(&text(path), &[KEYED]).unwrap().build(&Workshop::default());
+    let said = |path: &str| build(path).err().unwrap().to_string();
+    assert_eq!(said("\"/etc/key\""), "line 1, driver \"a\": what is in /etc/key");
+    assert_eq!(said("\"/none\""), "line 1, driver \"a\", key: /none: is not there");
+    let plan = stack::parse(&text("\"/etc/key\""), &[KEYED]).unwrap();
+    let options = &plan.entries()[0].options;
+    assert_eq!((options.text("key"), options.secret("key")), (Some("/etc/key"), None));
+    let fault = stack::parse(&text("7"), &[KEYED]).err().unwrap().to_string();
+    let wrong = "is a whole number, not the path of a file; the path of a file: it holds the key";
+    assert_eq!(fault, format!("line 4, key: {wrong}"));
 }
 
 #[test]

@@ -12,6 +12,7 @@ pub fn kinds() -> Vec<Kind> {
         driver_partition::KIND,
         driver_stripe::KIND,
         driver_mirror::KIND,
+        driver_crypt::KIND,
         driver_tmpfs::KIND,
         driver_redoxfs::KIND,
         service::FILE,

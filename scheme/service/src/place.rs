@@ -1,13 +1,15 @@
 //! What a host of drivers puts around each: containment of panics, a serializer.
 
 use std::{
+    fs::File,
+    io::Read,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, OnceLock},
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
 use agent::{Catch, Contained, Direct, Outcome, Port, Serialized};
-use driver::{Body, Built, Context, Description, Driver, Features, Request, Time};
+use driver::{Body, Built, Context, Description, Driver, Features, Request, Secret, Time};
 use stack::Environment;
 
 use crate::{remote::Remote, wait::PARK};
@@ -15,6 +17,9 @@ use crate::{remote::Remote, wait::PARK};
 /// The host of drivers on a system with threads, for [`stack::Plan::build`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Host;
+
+/// Bytes of a file that holds a secret.
+const LARGEST_SECRET: usize = 4096;
 
 /// The time of day.
 pub fn now() -> Time {
@@ -37,6 +42,21 @@ impl Environment for Host {
         let remote = Remote::connect(path)
             .map_err(|errno| format!("{errno}; is the service there, and is it a port?"))?;
         Ok(Arc::new(remote))
+    }
+
+    fn secret(&self, path: &str) -> Result<Secret, String> {
+        // Room for all of it from the start: a vector that grows leaves copies behind.
+        let mut bytes = Vec::with_capacity(LARGEST_SECRET + 1);
+        let read = File::open(path)
+            .and_then(|file| file.take(LARGEST_SECRET as u64 + 1).read_to_end(&mut bytes));
+        let secret = Secret::new(bytes);
+        match read {
+            Ok(len) if len > LARGEST_SECRET => {
+                Err(format!("is larger than {LARGEST_SECRET} bytes: name a file with a key only"))
+            }
+            Ok(_) => Ok(secret),
+            Err(error) => Err(format!("can't be read: {error}")),
+        }
     }
 
     fn place(&self, name: &str, make: &mut dyn FnMut() -> Built) -> Built {

@@ -18,12 +18,10 @@ use crate::{FLUSH, read_at, write_at};
 pub const CONTEXT: Context = Context { now: Time::default, wait: &Spin };
 
 /// An edge to a driver.
-pub fn lower<D: Driver + ?Sized + 'static>(driver: &Arc<D>) -> Lower
-where
-    Arc<D>: Into<Arc<dyn Port<Body>>>,
-{
+pub fn lower<D: Driver + 'static>(driver: &Arc<D>) -> Lower {
     let description = driver.describe();
-    Lower { port: Neighbour::new(Arc::clone(driver).into(), 1), description }
+    let port: Arc<dyn Port<Body>> = Arc::<D>::clone(driver);
+    Lower { port: Neighbour::new(port, 1), description }
 }
 
 /// Makes a driver as a description of a stack would.
