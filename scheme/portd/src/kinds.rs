@@ -13,6 +13,7 @@ pub fn kinds() -> Vec<Kind> {
         driver_stripe::KIND,
         driver_mirror::KIND,
         driver_crypt::KIND,
+        driver_cache::KIND,
         driver_tmpfs::KIND,
         driver_redoxfs::KIND,
         service::FILE,
