@@ -14,6 +14,8 @@ pub fn kinds() -> Vec<Kind> {
         driver_mirror::KIND,
         driver_crypt::KIND,
         driver_cache::KIND,
+        driver_fault::KIND,
+        driver_trace::KIND,
         driver_tmpfs::KIND,
         driver_redoxfs::KIND,
         service::FILE,
