@@ -16,6 +16,7 @@ pub fn kinds() -> Vec<Kind> {
         driver_cache::KIND,
         driver_fault::KIND,
         driver_trace::KIND,
+        driver_namecache::KIND,
         driver_tmpfs::KIND,
         driver_redoxfs::KIND,
         service::FILE,
