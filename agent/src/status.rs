@@ -66,6 +66,7 @@ errnos! {
     ECONNRESET = 104, "the other side is gone";
     ETIMEDOUT = 110, "timed out";
     ESTALE = 116, "no longer the same object";
+    EDQUOT = 122, "over the quota";
     ECANCELED = 125, "cancelled";
 }
 

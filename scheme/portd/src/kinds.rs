@@ -17,6 +17,7 @@ pub fn kinds() -> Vec<Kind> {
         driver_fault::KIND,
         driver_trace::KIND,
         driver_namecache::KIND,
+        driver_quota::KIND,
         driver_tmpfs::KIND,
         driver_redoxfs::KIND,
         service::FILE,
