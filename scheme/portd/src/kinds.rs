@@ -18,6 +18,7 @@ pub fn kinds() -> Vec<Kind> {
         driver_trace::KIND,
         driver_namecache::KIND,
         driver_quota::KIND,
+        driver_perms::KIND,
         driver_tmpfs::KIND,
         driver_redoxfs::KIND,
         service::FILE,
