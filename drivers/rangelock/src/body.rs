@@ -35,7 +35,7 @@ impl Mode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LockOp {
     /// Locks a range. Reply: [`LockReply::Granted`]. `EAGAIN` where that would be to wait and is
-    /// not to; `EDEADLK`; `ECANCELED` where the wait was aborted or the owner is gone.
+    /// not to; `EDEADLK`; `ENOLCK`; `ECANCELED` where the wait was aborted or the owner is gone.
     Lock {
         /// What the range is of.
         object: u64,
@@ -48,7 +48,8 @@ pub enum LockOp {
         /// Wait for it.
         wait: bool,
     },
-    /// Gives a range back, whatever of it is locked.
+    /// Gives a range back, whatever of it is locked. `ENOLCK` where that makes two of one, and one
+    /// more is too many.
     Unlock {
         /// What the range is of.
         object: u64,

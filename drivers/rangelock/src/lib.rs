@@ -7,6 +7,8 @@
 //! - A wait that would close a circle of owners that wait for each other is answered `EDEADLK`.
 //! - An abort ends a wait; the death of an owner ends its waits and gives its locks back.
 //!
+//! An owner has so many locks and no more, and so many messages wait: past that, `ENOLCK`.
+//!
 //! A grant has a token, which can ride along with a reference to data: whoever gets both asks with
 //! [`LockOp::Check`] whether the lock still stands.
 #![no_std]
@@ -96,6 +98,7 @@ impl Verdict {
                 Status::OK
             }
             Verdict::Deadlock => Errno::EDEADLK.into(),
+            Verdict::NoRoom => Errno::ENOLCK.into(),
             Verdict::Gone | Verdict::Waits => Errno::ECANCELED.into(),
         }
     }
@@ -107,8 +110,7 @@ impl Port<LockBody> for RangeLocks {
         let result = match request.body().op {
             LockOp::Lock { .. } => return self.lock(request),
             LockOp::Unlock { object, start, end } if start < end => {
-                self.settle(|locks| locks.unlock(owner, object, start..end));
-                Ok(0)
+                self.settle(|locks| locks.unlock(owner, object, start..end)).map(|()| 0)
             }
             LockOp::Unlock { .. } => Err(Errno::EINVAL),
             LockOp::Test { .. } => match Claim::of(request.body()) {

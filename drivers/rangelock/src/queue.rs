@@ -25,6 +25,8 @@ pub(crate) enum Verdict {
     Granted(Token),
     Waits,
     Deadlock,
+    /// The owner has too many, or too many wait.
+    NoRoom,
     /// Its owner is gone.
     Gone,
 }
@@ -65,11 +67,24 @@ pub(crate) struct Locks<W> {
     table: Table,
     queue: Vec<Waiter<W>>,
     ended: Vec<(W, Verdict)>,
+    /// Owners that were granted something while they wait for something else.
+    suspects: Vec<Owner>,
+    /// Somebody may no longer have to wait.
+    changed: bool,
 }
+
+/// Messages that may wait.
+const LONGEST: usize = 1024;
 
 impl<W> Default for Locks<W> {
     fn default() -> Locks<W> {
-        Locks { table: Table::default(), queue: Vec::new(), ended: Vec::new() }
+        Locks {
+            table: Table::default(),
+            queue: Vec::new(),
+            ended: Vec::new(),
+            suspects: Vec::new(),
+            changed: false,
+        }
     }
 }
 
@@ -108,12 +123,15 @@ impl<W> Locks<W> {
     /// The verdict for one that comes last, and whether it overtakes those before it.
     fn judge(&mut self, claim: &Claim) -> (Verdict, bool) {
         let at = self.queue.len();
+        if at == LONGEST || !self.table.has_room(claim.owner) {
+            return (Verdict::NoRoom, false);
+        }
         let mut overtakes = self.table.has_some(claim);
         if !overtakes && self.is_circle(claim, false) && !self.is_circle(claim, true) {
             overtakes = true;
         }
         if self.blockers(claim, at, overtakes).is_empty() {
-            return (Verdict::Granted(self.table.grant(claim)), overtakes);
+            return (Verdict::Granted(self.grant(claim)), overtakes);
         }
         if self.is_circle(claim, overtakes) {
             return (Verdict::Deadlock, overtakes);
@@ -136,6 +154,10 @@ impl<W> Locks<W> {
 
     /// True where one for whom a new claim would wait waits, by whatever way, for its owner.
     fn is_circle(&self, claim: &Claim, overtakes: bool) -> bool {
+        let waits = self.queue.iter().any(|waiter| waiter.claim.owner == claim.owner);
+        if !waits && !self.table.has_any(claim.owner) {
+            return false;
+        }
         let first = self.blockers(claim, self.queue.len(), overtakes);
         self.reaches(first, claim.owner)
     }
@@ -161,11 +183,18 @@ impl<W> Locks<W> {
         false
     }
 
-    pub(crate) fn unlock(&mut self, owner: Owner, object: u64, range: Range<u64>) {
-        self.table.unlock(owner, object, range);
+    pub(crate) fn unlock(
+        &mut self,
+        owner: Owner,
+        object: u64,
+        range: Range<u64>,
+    ) -> Result<(), Errno> {
+        self.changed = true;
+        self.table.unlock(owner, object, range)
     }
 
     pub(crate) fn release(&mut self, owner: Owner) {
+        self.changed = true;
         self.table.release(owner);
         let gone = self.queue.extract_if(.., |waiter| waiter.claim.owner == owner);
         self.ended.extend(gone.map(|waiter| (waiter.what, Verdict::Gone)));
@@ -174,6 +203,7 @@ impl<W> Locks<W> {
     /// Takes one that waits out of the queue.
     pub(crate) fn cancel(&mut self, is_it: impl Fn(&W) -> bool) -> Option<W> {
         let at = self.queue.iter().position(|waiter| is_it(&waiter.what))?;
+        self.changed = true;
         Some(self.queue.remove(at).what)
     }
 
@@ -181,35 +211,50 @@ impl<W> Locks<W> {
         self.queue.drain(..).map(|waiter| waiter.what).collect()
     }
 
+    fn grant(&mut self, claim: &Claim) -> Token {
+        self.changed = true;
+        if self.queue.iter().any(|waiter| waiter.claim.owner == claim.owner) {
+            self.suspects.push(claim.owner);
+        }
+        self.table.grant(claim)
+    }
+
     /// Grants whatever can be, in order; who has come to an end meanwhile.
     pub(crate) fn settle(&mut self) -> Vec<(W, Verdict)> {
+        while core::mem::take(&mut self.changed) {
+            self.grant_all();
+            // Its latest wait gives way where a grant closed a circle, which may let others in.
+            let suspect = |at: &usize| self.suspects.contains(&self.queue[*at].claim.owner);
+            let places = (0..self.queue.len()).rev().filter(suspect);
+            let Some(at) = places.into_iter().find(|at| self.is_in_circle(*at)) else {
+                continue;
+            };
+            let waiter = self.queue.remove(at);
+            self.ended.push((waiter.what, Verdict::Deadlock));
+            self.changed = true;
+        }
+        self.suspects.clear();
+        core::mem::take(&mut self.ended)
+    }
+
+    fn grant_all(&mut self) {
         let mut at = 0;
         while at < self.queue.len() {
             let Waiter { claim, overtakes, .. } = &self.queue[at];
             if self.blockers(claim, at, *overtakes).is_empty() {
                 let waiter = self.queue.remove(at);
-                let token = self.table.grant(&waiter.claim);
+                let token = self.grant(&waiter.claim);
                 self.ended.push((waiter.what, Verdict::Granted(token)));
-                // A grant can only free others by a lesser mode; they are looked at again.
+                // A lesser mode than before may let in who was before it.
                 at = 0;
             } else {
                 at += 1;
             }
         }
-        self.break_circles();
-        core::mem::take(&mut self.ended)
     }
 
-    /// A grant may have closed a circle of owners that wait for several locks at a time. The
-    /// latest of them gives way.
-    fn break_circles(&mut self) {
-        let in_circle = |locks: &Locks<W>, at: usize| {
-            let Waiter { claim, overtakes, .. } = &locks.queue[at];
-            locks.reaches(locks.blockers(claim, at, *overtakes), claim.owner)
-        };
-        while let Some(at) = (0..self.queue.len()).rev().find(|at| in_circle(self, *at)) {
-            let waiter = self.queue.remove(at);
-            self.ended.push((waiter.what, Verdict::Deadlock));
-        }
+    fn is_in_circle(&self, at: usize) -> bool {
+        let Waiter { claim, overtakes, .. } = &self.queue[at];
+        self.reaches(self.blockers(claim, at, *overtakes), claim.owner)
     }
 }

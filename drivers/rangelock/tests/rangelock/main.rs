@@ -271,6 +271,45 @@ fn a_failed_service_lets_go_of_what_waits() {
 }
 
 #[test]
+fn an_owner_has_so_many_locks_and_no_more_whichever_way_they_come() {
+    let service = Service::new();
+    let mut last = Ok(Token(0));
+    for at in 0..2000 {
+        last = service.lock(1, 2 * at, 2 * at + 1, SHARED);
+        if last.is_err() {
+            break;
+        }
+    }
+    assert_eq!(last, Err(Errno::ENOLCK));
+    assert_eq!(service.locks.counts(), (1024, 0));
+    assert!(service.lock(2, 0, 1, SHARED).is_ok(), "another has its own");
+    service.locks.release(Owner(1));
+    service.lock(1, 0, 10_000, SHARED).unwrap();
+    let unlock = |at| service.ask(1, LockOp::Unlock { object: 1, start: at, end: at + 1 }).0;
+    let split = (1..3000).step_by(2).find(|at| unlock(*at) != Status::OK).unwrap();
+    assert_eq!(unlock(split), Errno::ENOLCK.into());
+    service.unlock(1, 0, 5);
+    assert_eq!(unlock(split), Status::OK, "there is room again");
+}
+
+#[test]
+fn the_same_lock_again_is_the_same_grant() {
+    let service = Service::new();
+    let first = service.lock(1, 0, 10, SHARED).unwrap();
+    assert!((0..5000).all(|_| service.lock(1, 0, 10, SHARED) == Ok(first)));
+}
+
+#[test]
+fn so_many_wait_and_no_more() {
+    let service = Service::new();
+    service.lock(1, 0, 10, EXCLUSIVE).unwrap();
+    let waits: Vec<_> = (2..1026).map(|owner| service.wait(owner, 0, 10, SHARED)).collect();
+    assert_eq!(service.wait(5000, 0, 10, SHARED).end(), Err(Errno::ENOLCK));
+    service.unlock(1, 0, 10);
+    assert!(waits.into_iter().all(|wait| wait.end().is_ok()));
+}
+
+#[test]
 fn empty_ranges_are_refused() {
     let service = Service::new();
     for (start, end) in [(5, 5), (6, 5)] {
