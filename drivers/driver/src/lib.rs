@@ -65,4 +65,9 @@ pub trait Driver: Port<Body> {
     fn tend(&self) -> bool {
         false
     }
+
+    /// True for a driver that has such work now and then: without one no host looks for any.
+    fn tends(&self) -> bool {
+        false
+    }
 }

@@ -148,6 +148,10 @@ impl Driver for Fault {
         }
         self.delayed.len() > 0
     }
+
+    fn tends(&self) -> bool {
+        true
+    }
 }
 
 /// True for what a power cut counts and tears.

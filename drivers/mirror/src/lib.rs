@@ -163,6 +163,10 @@ impl Driver for Mirror {
     fn tend(&self) -> bool {
         self.copy_piece()
     }
+
+    fn tends(&self) -> bool {
+        true
+    }
 }
 
 /// Gives the request its own part of the data again, and completes it.

@@ -47,6 +47,8 @@ pub struct Made {
     pub on: Option<String>,
     /// The edge to it.
     pub port: Neighbour<Body>,
+    /// The driver itself, to be asked what it is and does; messages go by the edge.
+    pub driver: Arc<dyn Driver>,
     /// What it said of itself when it was made.
     pub description: Description,
 }
@@ -75,13 +77,15 @@ impl Plan {
                 Fault::new(entry.line, &format!("driver \"{}\"", entry.name), reason)
             })?;
             let description = driver.describe();
-            let port = Neighbour::new(driver, stack.row(&entry.name));
+            let port: Arc<dyn Port<Body>> = Arc::<dyn Driver>::clone(&driver);
+            let port = Neighbour::new(port, stack.row(&entry.name));
             made.insert(entry.name.clone(), Lower { port: port.clone(), description });
             stack.drivers.push(Made {
                 name: entry.name.clone(),
                 kind: entry.kind.name,
                 on: text(&entry.on),
                 port,
+                driver,
                 description,
             });
         }

@@ -90,6 +90,19 @@ impl Files {
         }
     }
 
+    /// Opens a node to be read, for as long as something is done with it.
+    pub fn opened<T>(
+        &self,
+        cred: Cred,
+        node: Node,
+        run: impl FnOnce(&Files) -> Result<T, Errno>,
+    ) -> Result<T, Errno> {
+        self.status(cred, Op::Open { node, flags: OpenFlags::READ }, &[])?;
+        let result = run(self);
+        self.status(cred, Op::Close { node }, &[])?;
+        result
+    }
+
     /// The names in a directory, sorted, listed with room for `room` bytes at a time.
     pub fn list(&self, cred: Cred, node: Node, room: usize) -> Result<Vec<String>, Errno> {
         let (mut names, mut cookie) = (Vec::new(), 0);
@@ -179,21 +192,25 @@ pub struct Twin {
     /// What is open, and who has opened it: it may be used for what the open allowed.
     open: Vec<(Node, bool)>,
     time: u64,
-    exact: bool,
+    /// What of attributes is to be equal.
+    seen: fn(Attr) -> Attr,
 }
 
 impl Twin {
     /// Inode numbers and access times are seen where `exact`; a layer that walks by itself has a
     /// file of its own, perhaps, and reads the links on its way.
     pub fn new(driver: Arc<dyn Driver>, exact: bool) -> Twin {
-        Twin { files: Files(driver), open: Vec::new(), time: 10, exact }
+        let roughly = |attr| Attr { inode: 0, atime: Time::default(), ..attr };
+        Twin::seen_as(driver, if exact { |attr| attr } else { roughly })
+    }
+
+    /// Of attributes that is seen which `seen` leaves.
+    pub fn seen_as(driver: Arc<dyn Driver>, seen: fn(Attr) -> Attr) -> Twin {
+        Twin { files: Files(driver), open: Vec::new(), time: 10, seen }
     }
 
     fn seen(&self, attr: Attr) -> String {
-        match self.exact {
-            true => format!("{attr:?}"),
-            false => format!("{:?}", Attr { inode: 0, atime: Time::default(), ..attr }),
-        }
+        format!("{:?}", (self.seen)(attr))
     }
 
     fn parent<'p>(&self, cred: Cred, path: &'p str) -> Result<(Node, &'p [u8]), Errno> {
@@ -258,9 +275,8 @@ impl Twin {
             }
             FileStep::Close { .. } => Ok(String::new()),
             FileStep::Readdir { path } => {
-                let (node, attr) = self.files.find_as(cred, path)?;
-                attr.allow_open(OpenFlags::READ, cred)?;
-                Ok(self.files.list(cred, node, 100)?.join(" "))
+                let (node, _) = self.files.find_as(cred, path)?;
+                self.files.opened(cred, node, |files| Ok(files.list(cred, node, 100)?.join(" ")))
             }
             _ => self.take_more(cred, step),
         }
@@ -335,14 +351,16 @@ impl Twin {
             let _ = writeln!(out, "{path}: {}", self.seen(Attr { atime: now(), ..attr }));
             match attr.kind {
                 driver::FileKind::Directory => {
-                    for name in self.files.list(Cred::ROOT, node, 4096).unwrap_or_default() {
+                    let list = |files: &Files| files.list(Cred::ROOT, node, 4096);
+                    for name in self.files.opened(Cred::ROOT, node, list).unwrap_or_default() {
                         if name != "." && name != ".." {
                             todo.push(format!("{path}/{name}"));
                         }
                     }
                 }
                 driver::FileKind::Regular => {
-                    let bytes = self.files.read(node, 0, attr.size as usize);
+                    let read = |files: &Files| files.read(node, 0, attr.size as usize);
+                    let bytes = self.files.opened(Cred::ROOT, node, read);
                     let _ = writeln!(out, "{bytes:?}");
                 }
                 _ => {}
