@@ -118,10 +118,9 @@ impl Mirror {
         if let Op::Discard { len, .. } = &mut request.body_mut().op {
             *len = own;
         }
-        let tally = Tally::of(status);
         let flushed = matches!(request.body().op, Op::Flush { .. });
         let all = flushed.then_some(self.description.size);
-        self.learn(|state| state.end(id, &tally, all));
+        let tally = self.learn(|state| state.end(id, Tally::of(status), all));
         request.done(tally.outcome(data as usize))
     }
 }

@@ -31,6 +31,8 @@ struct Change {
     range: Range<u64>,
     /// Another one overlaps: each half may have them in another order.
     mixed: bool,
+    /// Old bytes were being copied to this half meanwhile: it may have those instead.
+    spoilt: Option<usize>,
 }
 
 /// A piece that is to be copied.
@@ -42,6 +44,7 @@ pub(crate) struct Piece {
 }
 
 struct Copying {
+    to: usize,
     range: Range<u64>,
     /// A change came meanwhile: what is copied may be old.
     touched: bool,
@@ -78,32 +81,36 @@ impl State {
         for other in self.changes.iter_mut().filter(|other| overlap(&other.range, &range)) {
             (other.mixed, mixed) = (true, true);
         }
-        if let Some(copying) = &mut self.copying {
-            copying.touched |= overlap(&copying.range, &range);
-        }
-        self.changes.push(Change { id, range, mixed });
+        let copying = self.copying.as_mut().filter(|copying| overlap(&copying.range, &range));
+        let spoilt = copying.map(|copying| {
+            copying.touched = true;
+            copying.to
+        });
+        self.changes.push(Change { id, range, mixed, spoilt });
     }
 
-    /// A change has ended. A flush, of `all`, has no range: a half that failed it may lack any
+    /// A change has ended; on which halves it really has. A flush, of `all`, has no range: a half that failed it may lack any
     /// of what was written.
-    pub(crate) fn end(&mut self, id: u64, tally: &Tally, all: Option<u64>) {
-        let Some(at) = self.changes.iter().position(|change| change.id == id) else { return };
-        let Change { range, mixed, .. } = self.changes.swap_remove(at);
+    pub(crate) fn end(&mut self, id: u64, tally: Tally, all: Option<u64>) -> Tally {
+        let Some(at) = self.changes.iter().position(|change| change.id == id) else { return tally };
+        let Change { range, mixed, spoilt, .. } = self.changes.swap_remove(at);
         if tally.is_empty() {
-            return;
+            return tally;
         }
         for (half, known) in self.halves.iter_mut().enumerate() {
             known.failed += u64::from(!tally.is_done(half) && !tally.is_cancelled(half));
         }
+        let tally = spoilt.map_or(tally, |half| tally.without(half));
         let range = all.map_or(range, |size| 0..size);
         match (all.is_some(), tally.is_done_somewhere()) {
             (true, false) => {}
             (true, true) => (0..self.halves.len())
                 .filter(|half| !tally.is_done(*half))
                 .for_each(|half| self.lose(half, range.clone())),
-            (false, true) if !mixed => self.settle(&range, tally),
-            (false, _) => self.differ(&range, tally),
+            (false, true) if !mixed => self.settle(&range, &tally),
+            (false, _) => self.differ(&range, &tally),
         }
+        tally
     }
 
     /// Some halves have the change, and those have the range; the others lack it.
@@ -181,7 +188,7 @@ impl State {
             self.cursor = 0;
             return None;
         };
-        self.copying = Some(Copying { range: piece.range.clone(), touched: false });
+        self.copying = Some(Copying { to: piece.to, range: piece.range.clone(), touched: false });
         Some(piece)
     }
 

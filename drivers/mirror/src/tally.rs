@@ -61,6 +61,11 @@ impl Tally {
         self.halves == 0
     }
 
+    /// The same without a half.
+    pub(crate) fn without(self, half: usize) -> Tally {
+        Tally { done: self.done & !(1 << half), ..self }
+    }
+
     pub(crate) fn is_done(&self, half: usize) -> bool {
         self.done >> half & 1 == 1
     }
