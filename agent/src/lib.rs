@@ -105,7 +105,7 @@ pub use data::{Access, Data, Lent};
 pub use direct::Direct;
 pub use exchange::{Exchange, Part};
 #[cfg(feature = "alloc")]
-pub use fan::{Child, Fan, Merge, sum};
+pub use fan::{Came, Child, Fan, Merge, prefix, sum};
 pub use gate::PortStats;
 #[cfg(feature = "alloc")]
 pub use inbox::{Inbox, SendRight};

@@ -124,8 +124,15 @@ fn beside(name: &'static str, driver: Arc<dyn Driver>) -> World {
         let description = driver.describe();
         let placed = Host.place(name, &mut || Ok(Arc::clone(&driver))).unwrap();
         stack.rows.push(name.into());
-        let port = Neighbour::new(placed, 2);
-        stack.drivers.push(Made { name: name.into(), kind: "test", on: None, port, description });
+        let port: Arc<dyn Port<Body>> = Arc::<dyn Driver>::clone(&placed);
+        stack.drivers.push(Made {
+            name: name.into(),
+            kind: "test",
+            on: None,
+            port: Neighbour::new(port, 2),
+            driver: placed,
+            description,
+        });
         Service::directory("port", &stack, plan.draw()).map_err(|failure| failure.to_string())
     };
     world.start("port", make).unwrap();

@@ -28,6 +28,7 @@
 #![warn(clippy::disallowed_methods)]
 
 mod calls;
+mod chores;
 mod file;
 mod handle;
 mod init;

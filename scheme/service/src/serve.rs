@@ -9,6 +9,7 @@ use stack::Stack;
 use syscall::schemev2::Opcode;
 
 use crate::{
+    chores::{self, Chores},
     handle::{Handle, Handles, Place},
     init::{self, Failure},
     mount::{Asker, Mount},
@@ -39,6 +40,7 @@ pub(crate) struct Core {
     pub(crate) handles: Handles,
     pub(crate) stats: Stats,
     pub(crate) plan: String,
+    pub(crate) chores: Chores,
     pub(crate) scheme: String,
     root_handle: Arc<Handle>,
 }
@@ -57,9 +59,11 @@ impl Service {
     /// a time unless it may run concurrently.
     pub fn single(name: &str, driver: Arc<dyn Driver>) -> Result<Service, Failure> {
         let description = driver.describe();
-        let port: Arc<dyn Port<Body>> = contained(name, driver);
+        let driver = contained(name, driver);
+        let port: Arc<dyn Port<Body>> = Arc::<dyn Driver>::clone(&driver);
         let mount = Mount::new(name, Neighbour::new(port, 1), description);
-        Service::new(name, Root::Single(mount), vec!["scheme".into(), name.into()], String::new())
+        let (rows, drivers) = (vec!["scheme".into(), name.into()], vec![(name.into(), driver)]);
+        Service::new(name, Root::Single(mount), rows, String::new(), drivers)
     }
 
     /// A scheme called `name` whose root is the driver `top` of a stack.
@@ -68,17 +72,26 @@ impl Service {
             .get(top)
             .ok_or_else(|| Failure::new("find a driver to serve", top, Errno::ENOENT))?;
         let mount = Mount::new(name, made.port.clone(), made.description);
-        Service::new(name, Root::Single(mount), rows(stack), plan)
+        Service::new(name, Root::Single(mount), rows(stack), plan, chores::of(stack))
     }
 
     /// A scheme called `name` whose root is a directory of the stack's drivers.
     pub fn directory(name: &str, stack: &Stack, plan: String) -> Result<Service, Failure> {
         let mounts = stack.drivers.iter();
         let mounts = mounts.map(|made| Mount::new(&made.name, made.port.clone(), made.description));
-        Service::new(name, Root::Directory(mounts.collect()), rows(stack), plan)
+        let root = Root::Directory(mounts.collect());
+        Service::new(name, root, rows(stack), plan, chores::of(stack))
     }
 
-    fn new(name: &str, root: Root, rows: Vec<String>, plan: String) -> Result<Service, Failure> {
+    fn new(
+        name: &str,
+        root: Root,
+        rows: Vec<String>,
+        plan: String,
+        drivers: Vec<(String, Arc<dyn Driver>)>,
+    ) -> Result<Service, Failure> {
+        let chores = Chores::start(drivers)
+            .map_err(|error| Failure::io("start a thread for the chores of", name, &error))?;
         let failed = |what| move |errno| Failure::new(what, name, errno);
         let socket = Socket::create().map_err(failed("create the scheme"))?;
         let descriptor = socket.root(ROOT as usize).map_err(failed("make the root of"))?;
@@ -91,6 +104,7 @@ impl Service {
             handles: Handles::default(),
             stats: Stats::new(rows),
             plan,
+            chores,
             scheme: name.into(),
         });
         for mount in core.mounts().iter().filter(|mount| mount.blocks()) {
@@ -207,6 +221,7 @@ impl Core {
     /// Ends the workers, then makes safe what was written.
     fn wind_up(&self) -> Result<(), Failure> {
         let mut failure = Ok(());
+        self.chores.stop();
         for mount in self.mounts() {
             mount.worker.get().into_iter().for_each(Worker::stop);
             let mut origin = Origin::root();
