@@ -26,8 +26,8 @@ mod walk;
 mod wire;
 
 pub use agent::{
-    Access, Bytes, Call, Carries, Counts, Data, Errno, Exchange, Kept, LayerId, Message, MessageId,
-    Neighbour, Origin, Outcome, Part, Port, Saved, Serialized, Spin, Status, Wait,
+    Access, Bytes, Call, Carries, Counts, Data, Errno, Exchange, Kept, LayerId, Lent, Message,
+    MessageId, Neighbour, Origin, Outcome, Part, Port, Saved, Serialized, Spin, Status, Wait,
 };
 
 pub use attr::{Attr, FileKind, Rights, SetAttr, Statfs, Time};
@@ -45,4 +45,19 @@ pub trait Driver: Port<Body> {
     /// What the driver is now: class, size, features, whether it blocks, whether it may run
     /// concurrently. Cheap; no message is sent for it.
     fn describe(&self) -> Description;
+
+    /// True where data goes down as it came, so that whoever is below may see what senders have
+    /// in their memory. Then memory that is shared with what the driver stands on is offered to
+    /// them.
+    fn passes_data(&self) -> bool {
+        false
+    }
+
+    /// Memory that is shared with whoever performs the requests in the end, where that is
+    /// another process: whole pages, `len` bytes or more, all zeros. Data in it goes there
+    /// without being copied. Only an agent at a boundary has any; the default is `EOPNOTSUPP`.
+    fn share(&self, len: usize) -> Result<Lent, Errno> {
+        let _ = len;
+        Err(Errno::EOPNOTSUPP)
+    }
 }
