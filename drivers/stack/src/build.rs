@@ -39,6 +39,9 @@ pub struct Made {
     pub port: Neighbour<Body>,
     /// What it said of itself when it was made.
     pub description: Description,
+    /// The agent that its data goes to as it came, where the chain of neighbours that it stands
+    /// on ends at a port of another process and passes data on.
+    pub agent: Option<Arc<dyn Driver>>,
 }
 
 /// Drivers made from a plan, and the names of the rows of a meter that reads them.
@@ -55,35 +58,42 @@ impl Plan {
     /// driver and says why.
     pub fn build(&self, environment: &dyn Environment) -> Result<Stack, Fault> {
         let mut stack = Stack { drivers: Vec::new(), rows: vec!["sender".into()] };
-        let mut made = BTreeMap::new();
+        let mut made: BTreeMap<String, Below> = BTreeMap::new();
         for entry in self.entries() {
-            let lower = lower(entry, environment, &mut stack, &made)?;
+            let below = below(entry, environment, &mut stack, &made)?;
+            let (lower, agent) = below.map_or((None, None), |below| (Some(below.0), below.1));
             let context = environment.context();
             let mut make = || (entry.kind.make)(&entry.options, lower.clone(), &context);
             let driver = environment.place(&entry.name, &mut make).map_err(|reason| {
                 Fault::new(entry.line, &format!("driver \"{}\"", entry.name), reason)
             })?;
             let description = driver.describe();
+            let agent = agent.filter(|_| driver.passes_data());
             let port = Neighbour::new(driver, stack.row(&entry.name));
-            made.insert(entry.name.clone(), Lower { port: port.clone(), description });
+            let lower = Lower { port: port.clone(), description };
+            made.insert(entry.name.clone(), (lower, agent.clone()));
             stack.drivers.push(Made {
                 name: entry.name.clone(),
                 kind: entry.kind.name,
                 on: entry.on.text(),
                 port,
                 description,
+                agent,
             });
         }
         Ok(stack)
     }
 }
 
-fn lower(
+/// What a driver stands on, and the agent at the end of the chain.
+type Below = (Lower, Option<Arc<dyn Driver>>);
+
+fn below(
     entry: &Entry,
     environment: &dyn Environment,
     stack: &mut Stack,
-    made: &BTreeMap<String, Lower>,
-) -> Result<Option<Lower>, Fault> {
+    made: &BTreeMap<String, Below>,
+) -> Result<Option<Below>, Fault> {
     match &entry.on {
         On::Nothing => Ok(None),
         // The plan is in order, so the one below is there.
@@ -93,8 +103,9 @@ fn lower(
                 .connect(path)
                 .map_err(|reason| Fault::new(*line, "on", format!("{path}: {reason}")))?;
             let description = agent.describe();
-            let port: Arc<dyn Port<Body>> = agent;
-            Ok(Some(Lower { port: Neighbour::new(port, stack.row(path)), description }))
+            let port: Arc<dyn Port<Body>> = Arc::<dyn Driver>::clone(&agent);
+            let lower = Lower { port: Neighbour::new(port, stack.row(path)), description };
+            Ok(Some((lower, Some(agent))))
         }
     }
 }
