@@ -36,6 +36,8 @@ impl Environment for Host {
     fn connect(&self, path: &str) -> Result<Arc<dyn Driver>, String> {
         let remote = Remote::connect(path)
             .map_err(|errno| format!("{errno}; is the service there, and is it a port?"))?;
+        // With a window names and attributes go through it. Without they go all the same.
+        let _ = remote.buffer(0);
         Ok(Arc::new(remote))
     }
 
@@ -104,6 +106,10 @@ impl Driver for Described {
     fn describe(&self) -> Description {
         self.0.describe()
     }
+
+    fn passes_data(&self) -> bool {
+        self.0.passes_data()
+    }
 }
 
 /// A driver that may be entered by several messages at a time.
@@ -119,6 +125,10 @@ impl Driver for Placed {
     fn describe(&self) -> Description {
         self.0.inner().describe()
     }
+
+    fn passes_data(&self) -> bool {
+        self.0.inner().passes_data()
+    }
 }
 
 /// A driver that is entered by one message at a time.
@@ -133,5 +143,9 @@ impl Port<Body> for OneAtATime {
 impl Driver for OneAtATime {
     fn describe(&self) -> Description {
         self.0.inner().describe()
+    }
+
+    fn passes_data(&self) -> bool {
+        self.0.inner().passes_data()
     }
 }
