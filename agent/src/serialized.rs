@@ -11,6 +11,7 @@ use crate::{
     port::{Catch, MessageId, Port},
     request::{Outcome, Request},
     status::Errno,
+    sync::left_out,
     wait::Wait,
 };
 
@@ -252,9 +253,12 @@ impl<B: Send + 'static, P: Port<B> + 'static> Port<B> for ThreadPort<B, P> {
     }
 
     fn abort(&self, id: MessageId) {
-        if let Some(record) = self.gate().cancel(id) {
+        match self.gate().cancel(id) {
             // SAFETY: taken off the queue, so held.
-            unsafe { engine::complete(record, Errno::ECANCELED.into()) }
+            Some(record) => unsafe { engine::complete(record, Errno::ECANCELED.into()) },
+            // The thread has it, and may wait with it.
+            None if !left_out("interrupt") => self.port.interrupt(id),
+            None => {}
         }
     }
 }

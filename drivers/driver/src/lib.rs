@@ -30,8 +30,8 @@ mod wire;
 
 pub use agent::{
     Access, Bytes, Call, Came, Carries, Child, Counts, Data, Errno, Exchange, Fan, Kept, LayerId,
-    Merge, Message, MessageId, Neighbour, Origin, Outcome, Part, Port, Saved, Serialized, Spin,
-    Status, Wait, prefix,
+    Lent, Merge, Message, MessageId, Neighbour, Origin, Outcome, Part, Port, Saved, Serialized,
+    Spin, Status, Wait, prefix,
 };
 
 pub use attr::{Attr, FileKind, Rights, SetAttr, Statfs, Time};
@@ -69,5 +69,20 @@ pub trait Driver: Port<Body> {
     /// True for a driver that has such work now and then: without one no host looks for any.
     fn tends(&self) -> bool {
         false
+    }
+
+    /// True where data goes down as it came, so that whoever is below may see what senders have
+    /// in their memory. Then memory that is shared with what the driver stands on is offered to
+    /// them.
+    fn passes_data(&self) -> bool {
+        false
+    }
+
+    /// Memory that is shared with whoever performs the requests in the end, where that is
+    /// another process: whole pages, `len` bytes or more, all zeros. Data in it goes there
+    /// without being copied. Only an agent at a boundary has any; the default is `EOPNOTSUPP`.
+    fn share(&self, len: usize) -> Result<Lent, Errno> {
+        let _ = len;
+        Err(Errno::EOPNOTSUPP)
     }
 }

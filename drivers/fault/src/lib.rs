@@ -135,6 +135,10 @@ impl Driver for Fault {
         self.description
     }
 
+    fn passes_data(&self) -> bool {
+        true
+    }
+
     /// One object: requests, how many met which fate, and how many wait at the moment.
     fn report(&self, out: &mut dyn fmt::Write) -> fmt::Result {
         let (delayed, dropped) = (self.delayed.len(), self.dropped.len());

@@ -144,4 +144,8 @@ impl Driver for Partition {
     fn describe(&self) -> Description {
         Description { class: Class::Block, size: self.len, ..self.lower.description }
     }
+
+    fn passes_data(&self) -> bool {
+        true
+    }
 }

@@ -75,10 +75,18 @@ impl Driver for Pass {
     fn describe(&self) -> Description {
         self.lower.description
     }
+
+    fn passes_data(&self) -> bool {
+        true
+    }
 }
 
 impl Driver for Hears {
     fn describe(&self) -> Description {
         self.lower.description
+    }
+
+    fn passes_data(&self) -> bool {
+        true
     }
 }

@@ -129,4 +129,8 @@ impl Driver for Perms {
         let described = self.below.lower.description;
         Description { features: described.features - Features::CONCURRENT, ..described }
     }
+
+    fn passes_data(&self) -> bool {
+        true
+    }
 }

@@ -78,6 +78,10 @@ impl Driver for Quota {
         Description { features: described.features - Features::CONCURRENT, ..described }
     }
 
+    fn passes_data(&self) -> bool {
+        true
+    }
+
     /// An object a user that has something: uid, bytes and inodes, and the limits that there are.
     fn report(&self, out: &mut dyn fmt::Write) -> fmt::Result {
         self.state.lock().ledger.report(out)

@@ -51,6 +51,9 @@ pub struct Made {
     pub driver: Arc<dyn Driver>,
     /// What it said of itself when it was made.
     pub description: Description,
+    /// The agent that its data goes to as it came, where the chain of neighbours that it stands
+    /// on ends at a port of another process and passes data on.
+    pub agent: Option<Arc<dyn Driver>>,
 }
 
 /// Drivers made from a plan, and the names of the rows of a meter that reads them.
@@ -67,9 +70,11 @@ impl Plan {
     /// driver and says why.
     pub fn build(&self, environment: &dyn Environment) -> Result<Stack, Fault> {
         let mut stack = Stack { drivers: Vec::new(), rows: vec!["sender".into()] };
-        let mut made = BTreeMap::new();
+        let mut made: BTreeMap<String, Below> = BTreeMap::new();
         for entry in self.entries() {
-            let lower = lower(entry, environment, &mut stack, &made)?;
+            let below = below(entry, environment, &mut stack, &made)?;
+            let agent = only_agent(&below);
+            let lower: Vec<Lower> = below.into_iter().map(|below| below.0).collect();
             let context = environment.context();
             let options = options(entry, environment)?;
             let mut make = || (entry.kind.make)(&options, lower.clone(), &context);
@@ -77,9 +82,11 @@ impl Plan {
                 Fault::new(entry.line, &format!("driver \"{}\"", entry.name), reason)
             })?;
             let description = driver.describe();
+            let agent = agent.filter(|_| driver.passes_data());
             let port: Arc<dyn Port<Body>> = Arc::<dyn Driver>::clone(&driver);
             let port = Neighbour::new(port, stack.row(&entry.name));
-            made.insert(entry.name.clone(), Lower { port: port.clone(), description });
+            let lower = Lower { port: port.clone(), description };
+            made.insert(entry.name.clone(), (lower, agent.clone()));
             stack.drivers.push(Made {
                 name: entry.name.clone(),
                 kind: entry.kind.name,
@@ -87,6 +94,7 @@ impl Plan {
                 port,
                 driver,
                 description,
+                agent,
             });
         }
         Ok(stack)
@@ -108,29 +116,41 @@ fn options(entry: &Entry, environment: &dyn Environment) -> Result<Options, Faul
     Ok(options)
 }
 
+/// What a driver stands on, and the agent at the end of the chain.
+type Below = (Lower, Option<Arc<dyn Driver>>);
+
 /// The edges to what a driver stands on.
-fn lower(
+fn below(
     entry: &Entry,
     environment: &dyn Environment,
     stack: &mut Stack,
-    made: &BTreeMap<String, Lower>,
-) -> Result<Vec<Lower>, Fault> {
-    let mut lower = Vec::new();
+    made: &BTreeMap<String, Below>,
+) -> Result<Vec<Below>, Fault> {
+    let mut below = Vec::new();
     for on in &entry.on {
         match on {
             // The plan is in order, so the one below is there.
-            On::Neighbour { name, .. } => lower.extend(made.get(name).cloned()),
+            On::Neighbour { name, .. } => below.extend(made.get(name).cloned()),
             On::Across { path, line } => {
                 let agent = environment
                     .connect(path)
                     .map_err(|reason| Fault::new(*line, "on", format!("{path}: {reason}")))?;
                 let description = agent.describe();
-                let port: Arc<dyn Port<Body>> = agent;
-                lower.push(Lower { port: Neighbour::new(port, stack.row(path)), description });
+                let port: Arc<dyn Port<Body>> = Arc::<dyn Driver>::clone(&agent);
+                let lower = Lower { port: Neighbour::new(port, stack.row(path)), description };
+                below.push((lower, Some(agent)));
             }
         }
     }
-    Ok(lower)
+    Ok(below)
+}
+
+/// The agent that data goes to as it came: of a driver that stands on one thing.
+fn only_agent(below: &[Below]) -> Option<Arc<dyn Driver>> {
+    match below {
+        [(_, agent)] => agent.clone(),
+        _ => None,
+    }
 }
 
 impl On {

@@ -208,3 +208,31 @@ fn options_come_as_they_were_given() {
     assert_eq!((options.integer("size"), options.integer("count")), (Some(2048), Some(16)));
     assert_eq!((options.flag("quiet"), options.text("label")), (true, None));
 }
+
+/// Stands on something, and shows it nothing of its senders' memory: no layer does that by
+/// saying nothing.
+const OPAQUE: Kind = Kind {
+    name: "opaque",
+    help: "a layer that keeps what it is given to itself",
+    stands: Stands::OnOne,
+    options: &[],
+    make: |_, _, _| Ok(Arc::new(driver_null::Null)),
+};
+
+#[test]
+fn memory_is_delegated_through_layers_that_pass_data_on_and_no_others() {
+    let text = [
+        &pass("far", "/scheme/port/disk"),
+        &pass("farther", "far"),
+        "[[driver]]\nname = \"opaque\"\nkind = \"opaque\"\non = \"farther\"\n",
+        &pass("above", "opaque"),
+        &pass("near", "null"),
+        NULL,
+    ]
+    .concat();
+    let all: Vec<Kind> = kinds().into_iter().chain([OPAQUE]).collect();
+    let stack = stack::parse(&text, &all).unwrap().build(&Workshop::default()).unwrap();
+    let delegates = |name| stack.get(name).unwrap().agent.is_some();
+    assert!(delegates("far") && delegates("farther"));
+    assert!(["opaque", "above", "near", "null"].into_iter().all(|name| !delegates(name)));
+}

@@ -99,6 +99,10 @@ impl Driver for Trace {
         Description { features: described.features | Features::CONCURRENT, ..described }
     }
 
+    fn passes_data(&self) -> bool {
+        true
+    }
+
     /// The records, oldest first: number, operation, node, offset and length where it has them,
     /// uid, start and latency in nanoseconds, result: a count, or the name of an error.
     fn report(&self, out: &mut dyn fmt::Write) -> fmt::Result {

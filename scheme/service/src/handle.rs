@@ -8,7 +8,7 @@ use std::{
 use agent::Errno;
 use driver::{Cred, FileKind, Node, OpenFlags};
 
-use crate::{mount::Mount, port::PortPlace, stats::Figures};
+use crate::{mount::Mount, port::PortPlace, stats::Figures, window::Windows};
 
 /// Nodes that one handle's table takes.
 const MAX_NODES: usize = 65_536;
@@ -42,6 +42,7 @@ pub(crate) struct Handle {
     pub(crate) payer: u32,
     /// Path inside the scheme, as the opener wrote it.
     pub(crate) path: Vec<u8>,
+    pub(crate) windows: Windows,
     table: Mutex<Table>,
 }
 
@@ -78,7 +79,8 @@ impl Handle {
         if let Place::Object { node, .. } = &place {
             table.add(*node);
         }
-        Handle { place, cred, access, payer: cred.uid, path, table: Mutex::new(table) }
+        let (windows, table) = (Windows::default(), Mutex::new(table));
+        Handle { place, cred, access, payer: cred.uid, path, windows, table }
     }
 
     /// True where reads and writes have a place: in all but streams.

@@ -19,6 +19,9 @@
 //! | `socket` | the scheme protocol: requests in, answers out; the only unsafe code here |
 //! | `serve` | the loop, and who works on a request |
 //! | `handle`, `mount` | what handles and names stand for |
+//! | `late` | messages to drivers, answered at once or late |
+//! | `worker`, `reader`, `scope`, `abort` | who works on what; aborts, and where they come to |
+//! | `window` | memory that is shared with the holders of handles |
 //! | `open`, `names`, `ops`, `layout`, `calls` | opens, names, standard operations and their structures, messages |
 //! | `port` | ports that processes make and hold |
 //! | `stats`, `latency` | figures by layer: costs, times |
@@ -27,11 +30,13 @@
 //! | `remote` | the agent to a port of another process, as a driver |
 #![warn(clippy::disallowed_methods)]
 
+mod abort;
 mod calls;
 mod chores;
 mod file;
 mod handle;
 mod init;
+mod late;
 mod latency;
 mod layout;
 mod mount;
@@ -41,12 +46,15 @@ mod ops;
 mod place;
 mod port;
 mod raw;
+mod reader;
 mod remote;
+mod scope;
 mod serve;
 mod socket;
 mod stats;
 mod stop;
 mod wait;
+mod window;
 mod worker;
 
 pub use file::KIND as FILE;

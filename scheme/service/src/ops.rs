@@ -1,7 +1,9 @@
 //! Standard file operations on a handle, in both their forms: opcodes of their own, and
 //! `StdFsCall`.
 
-use agent::{Access, Data, Errno, Origin};
+use std::sync::{Arc, Mutex};
+
+use agent::{Access, Bytes, Data, Errno, Origin};
 use driver::{Attr, Class, Cred, FileKind, MAX_PATH, Node, Op, OpenFlags, SetAttr, Statfs};
 use syscall::{
     flag::{EventFlags, O_APPEND, StdFsCallKind},
@@ -10,10 +12,12 @@ use syscall::{
 
 use crate::{
     handle::{Handle, Place, lock},
+    late::{Then, message, message_on},
     layout::{stat, statvfs, times},
     mount::{Asker, Mount},
     serve::Core,
-    socket::Ask,
+    socket::{Answer, Ask},
+    stats::Figures,
 };
 
 /// Bytes of a directory entry's header, which callers say they expect.
@@ -133,65 +137,100 @@ impl Core {
         }
     }
 
-    /// Reads from a handle.
+    /// What a read of a handle asks.
+    #[inline]
     pub(crate) fn read(
-        &self,
-        handle: &Handle,
+        self: &Arc<Core>,
+        handle: &Arc<Handle>,
         ask: &Ask,
         origin: &mut Origin,
-    ) -> Result<usize, Errno> {
-        let (payload, offset) = (ask.payload(Access::FILL), offset(handle, ask)?);
-        match &handle.place {
-            Place::Names => Err(Errno::EISDIR),
-            Place::NewLink { .. } | Place::Port(_) => Err(Errno::EBADF),
+    ) -> Result<Option<Answer>, Errno> {
+        let offset = offset(handle, ask)?;
+        let (mount, op) = match &handle.place {
+            Place::Names => return Err(Errno::EISDIR),
+            Place::NewLink { .. } | Place::Port(_) => return Err(Errno::EBADF),
             Place::Text { bytes, figures } => {
-                let text = &mut *lock(bytes);
-                if let (Some(figures), 0) = (figures, offset) {
-                    *text = self.stats.report(*figures);
-                }
-                let start = usize::try_from(offset).unwrap_or(usize::MAX).min(text.len());
-                let len = payload.len().min(text.len() - start);
-                payload.copy_in(0, &text[start..start + len])?;
-                Ok(len)
+                let count = self.read_text(bytes, *figures, offset, ask)?;
+                return Ok(Some(Answer::count(count)));
             }
             Place::Object { mount, node, kind: FileKind::Symlink } if offset == 0 => {
-                let op = Op::Readlink { node: *node };
-                asker(mount, handle, origin).count(op, Data::lent(&payload))
+                (mount, Op::Readlink { node: *node })
             }
-            Place::Object { kind: FileKind::Symlink, .. } => Ok(0),
+            Place::Object { kind: FileKind::Symlink, .. } => return Ok(Some(Answer::count(0))),
             Place::Object { mount, node, .. } => {
                 handle.may(OpenFlags::READ)?;
-                let mut asker = asker(mount, handle, origin);
-                if !aligned(mount, offset, payload.len()) {
-                    return read_ragged(&mut asker, offset, ask);
+                if !aligned(mount, offset, ask.len()) {
+                    return Ok(self.read_ragged(handle, mount, offset, ask, origin));
                 }
-                asker.count(Op::Read { node: *node, offset }, Data::lent(&payload))
+                (mount, Op::Read { node: *node, offset })
             }
-        }
+        };
+        let message = message_on(ask, op, handle.cred, Access::FILL);
+        Ok(self.send(handle, mount, ask, message, Then::Count, origin))
     }
 
-    /// Writes to a handle.
-    pub(crate) fn write(
-        &self,
-        handle: &Handle,
+    /// Reads a part of a device that does not begin or end with a block, through a private buffer.
+    #[cold]
+    fn read_ragged(
+        self: &Arc<Core>,
+        handle: &Arc<Handle>,
+        mount: &Arc<Mount>,
+        offset: u64,
         ask: &Ask,
         origin: &mut Origin,
+    ) -> Option<Answer> {
+        let block = u64::from(mount.description.block_size);
+        let (start, skip) = (offset - offset % block, (offset % block) as usize);
+        let len = ask.len().min(agent::MAX_DATA);
+        origin.count(agent::Counts { copies: 1, ..Default::default() });
+        let mut message = message(Op::Read { node: Node::ROOT, offset: start }, handle.cred);
+        let room = vec![0; (skip + len).next_multiple_of(block as usize)];
+        message.set_data(Bytes::Sink(room));
+        self.send(handle, mount, ask, message, Then::Cut { skip, len }, origin)
+    }
+
+    #[cold]
+    fn read_text(
+        &self,
+        text: &Mutex<Vec<u8>>,
+        figures: Option<Figures>,
+        offset: u64,
+        ask: &Ask,
     ) -> Result<usize, Errno> {
+        let text = &mut *lock(text);
+        if let (Some(figures), 0) = (figures, offset) {
+            *text = self.stats.report(figures);
+        }
+        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(text.len());
+        let payload = ask.payload(Access::FILL);
+        let len = payload.len().min(text.len() - start);
+        payload.copy_in(0, &text[start..start + len])?;
+        Ok(len)
+    }
+
+    /// What a write to a handle asks.
+    #[inline]
+    pub(crate) fn write(
+        self: &Arc<Core>,
+        handle: &Arc<Handle>,
+        ask: &Ask,
+        origin: &mut Origin,
+    ) -> Result<Option<Answer>, Errno> {
         let (mount, node) = match &handle.place {
             Place::Object { mount, node, .. } => (mount, *node),
             Place::NewLink { mount, parent, name } => {
                 let target = ask.copy(MAX_PATH, Errno::ENAMETOOLONG)?;
                 let mut asker = asker(mount, handle, origin);
                 asker.entry(Op::Symlink { parent: *parent }, &[name, &target])?;
-                return Ok(target.len());
+                return Ok(Some(Answer::count(target.len())));
             }
             Place::Names | Place::Text { .. } | Place::Port(_) => return Err(Errno::EBADF),
         };
         handle.may(OpenFlags::WRITE)?;
         let append = mount.is_file_system() && ask.arg(4) as usize & O_APPEND != 0;
         let offset = if append { Op::END } else { offset(handle, ask)? };
-        let payload = ask.payload(Access::FETCH);
-        asker(mount, handle, origin).count(Op::Write { node, offset }, Data::lent(&payload))
+        let message = message_on(ask, Op::Write { node, offset }, handle.cred, Access::FETCH);
+        Ok(self.send(handle, mount, ask, message, Then::Count, origin))
     }
 
     pub(crate) fn path(&self, handle: &Handle, ask: &Ask) -> Result<usize, Errno> {
@@ -266,20 +305,6 @@ fn aligned(mount: &Mount, offset: u64, len: usize) -> bool {
     let block = u64::from(mount.description.block_size.max(1));
     let whole = |bytes: u64| bytes.is_multiple_of(block);
     mount.description.class != Class::Block || (whole(offset) && whole(len as u64))
-}
-
-/// Reads a part of a device that does not begin or end with a block, through a private buffer.
-fn read_ragged(asker: &mut Asker<'_>, offset: u64, ask: &Ask) -> Result<usize, Errno> {
-    let block = u64::from(asker.mount.description.block_size);
-    let (start, skip) = (offset - offset % block, (offset % block) as usize);
-    let len = ask.len().min(agent::MAX_DATA);
-    let mut buffer = vec![0; (skip + len).next_multiple_of(block as usize)];
-    let op = Op::Read { node: Node::ROOT, offset: start };
-    let read = asker.count(op, Data::sink(&mut buffer))?;
-    let len = len.min(read.saturating_sub(skip));
-    ask.payload(Access::FILL).copy_in(0, &buffer[skip..skip + len])?;
-    asker.origin.count(agent::Counts { copies: 1, ..Default::default() });
-    Ok(len)
 }
 
 fn set(handle: &Handle, set: SetAttr, origin: &mut Origin) -> Result<usize, Errno> {

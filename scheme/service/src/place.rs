@@ -45,6 +45,8 @@ impl Environment for Host {
     fn connect(&self, path: &str) -> Result<Arc<dyn Driver>, String> {
         let remote = Remote::connect(path)
             .map_err(|errno| format!("{errno}; is the service there, and is it a port?"))?;
+        // With a window names and attributes go through it. Without they go all the same.
+        let _ = remote.buffer(0);
         Ok(Arc::new(remote))
     }
 
@@ -157,6 +159,10 @@ impl Driver for Described {
     fn tends(&self) -> bool {
         self.driver.tends()
     }
+
+    fn passes_data(&self) -> bool {
+        self.driver.passes_data()
+    }
 }
 
 /// A driver that may be entered by several messages at a time.
@@ -184,6 +190,10 @@ impl Driver for Placed {
     fn tends(&self) -> bool {
         self.0.inner().tends()
     }
+
+    fn passes_data(&self) -> bool {
+        self.0.inner().passes_data()
+    }
 }
 
 /// A driver that is entered by one message at a time.
@@ -210,5 +220,9 @@ impl Driver for OneAtATime {
 
     fn tends(&self) -> bool {
         self.0.inner().tends()
+    }
+
+    fn passes_data(&self) -> bool {
+        self.0.inner().passes_data()
     }
 }

@@ -5,10 +5,11 @@ use std::{sync::Arc, time::Duration};
 use agent::{Counts, Errno, Neighbour, Origin, Port};
 use driver::{Body, Cred, Driver, FileKind, Node, Op, OpenFlags};
 use libredox::Fd;
-use stack::Stack;
+use stack::{Made, Stack};
 use syscall::schemev2::Opcode;
 
 use crate::{
+    abort::Flights,
     chores::{self, Chores},
     handle::{Handle, Handles, Place},
     init::{self, Failure},
@@ -16,9 +17,11 @@ use crate::{
     open::Wish,
     place::contained,
     port::Ports,
+    reader::Readers,
     socket::{Answer, Answers, Ask, Asks, Socket},
     stats::Stats,
     stop::Stop,
+    window::Budget,
     worker::Worker,
 };
 
@@ -38,6 +41,9 @@ pub(crate) struct Core {
     pub(crate) ports: Arc<Ports>,
     pub(crate) root: Root,
     pub(crate) handles: Handles,
+    pub(crate) flights: Flights,
+    pub(crate) readers: Readers,
+    pub(crate) windows: Arc<Budget>,
     pub(crate) stats: Stats,
     pub(crate) plan: String,
     pub(crate) chores: Chores,
@@ -59,9 +65,10 @@ impl Service {
     /// a time unless it may run concurrently.
     pub fn single(name: &str, driver: Arc<dyn Driver>) -> Result<Service, Failure> {
         let description = driver.describe();
+        let agent = Some(Arc::clone(&driver));
         let driver = contained(name, driver);
         let port: Arc<dyn Port<Body>> = Arc::<dyn Driver>::clone(&driver);
-        let mount = Mount::new(name, Neighbour::new(port, 1), description);
+        let mount = Mount::new(name, Neighbour::new(port, 1), description, agent);
         let (rows, drivers) = (vec!["scheme".into(), name.into()], vec![(name.into(), driver)]);
         Service::new(name, Root::Single(mount), rows, String::new(), drivers)
     }
@@ -71,14 +78,13 @@ impl Service {
         let made = stack
             .get(top)
             .ok_or_else(|| Failure::new("find a driver to serve", top, Errno::ENOENT))?;
-        let mount = Mount::new(name, made.port.clone(), made.description);
-        Service::new(name, Root::Single(mount), rows(stack), plan, chores::of(stack))
+        let root = Root::Single(mount(name, made));
+        Service::new(name, root, rows(stack), plan, chores::of(stack))
     }
 
     /// A scheme called `name` whose root is a directory of the stack's drivers.
     pub fn directory(name: &str, stack: &Stack, plan: String) -> Result<Service, Failure> {
-        let mounts = stack.drivers.iter();
-        let mounts = mounts.map(|made| Mount::new(&made.name, made.port.clone(), made.description));
+        let mounts = stack.drivers.iter().map(|made| mount(&made.name, made));
         let root = Root::Directory(mounts.collect());
         Service::new(name, root, rows(stack), plan, chores::of(stack))
     }
@@ -102,6 +108,9 @@ impl Service {
             root_handle: Arc::new(root_handle(&root)),
             root,
             handles: Handles::default(),
+            flights: Flights::default(),
+            readers: Readers::default(),
+            windows: Arc::default(),
             stats: Stats::new(rows),
             plan,
             chores,
@@ -156,22 +165,20 @@ impl Service {
 
     fn serve_until(&self, stop: &Stop) -> Result<(), Failure> {
         stop.watch(self.core.socket.number());
-        let (mut asks, mut answers) = (Asks::new(), Answers::default());
-        loop {
-            match self.core.socket.read(&mut asks) {
-                Ok(()) if asks.is_empty() => return Ok(()),
-                Ok(()) => {}
-                Err(Errno::EINTR | Errno::EAGAIN) if stop.asked() => return self.core.wind_up(),
-                Err(Errno::EINTR | Errno::EAGAIN) => continue,
-                Err(Errno::EBADF | Errno::ENODEV) => return Ok(()),
-                Err(errno) => return Err(Failure::new("read requests for", &self.name, errno)),
-            }
-            for ask in asks.drain() {
-                self.core.dispatch(ask, &mut answers);
-            }
-            self.core.socket.answer_all(&mut answers);
-        }
+        self.core.readers.join();
+        self.core.serve(stop)
     }
+}
+
+/// What drivers keep is asked back: nobody is left to be answered.
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.core.flights.abort_all();
+    }
+}
+
+fn mount(name: &str, made: &Made) -> Arc<Mount> {
+    Mount::new(name, made.port.clone(), made.description, made.agent.clone())
 }
 
 /// Makes handles of a service, for a service that is connected to directly.
@@ -218,9 +225,36 @@ fn root_handle(root: &Root) -> Handle {
 }
 
 impl Core {
+    /// Serves requests, as [`Service::run_until`].
+    pub(crate) fn serve(self: &Arc<Core>, stop: &Stop) -> Result<(), Failure> {
+        let (mut asks, mut answers, mut put_off) = (Asks::new(), Answers::default(), Vec::new());
+        loop {
+            match self.socket.read(&mut asks) {
+                Ok(()) if asks.is_empty() => return Ok(()),
+                Ok(()) => {}
+                Err(Errno::EINTR | Errno::EAGAIN) if stop.asked() => return self.wind_up(),
+                Err(Errno::EINTR | Errno::EAGAIN) => continue,
+                Err(Errno::EBADF | Errno::ENODEV) => return Ok(()),
+                Err(errno) => return Err(Failure::new("read requests for", &self.scheme, errno)),
+            }
+            for ask in asks.drain() {
+                // What comes after a request that may wait comes after it: a close, say.
+                match put_off.is_empty() {
+                    true => self.dispatch(ask, &mut answers, &mut put_off),
+                    false => put_off.push(ask),
+                }
+            }
+            self.socket.answer_all(&mut answers);
+            if !put_off.is_empty() {
+                self.perform_put_off(&mut put_off);
+            }
+        }
+    }
+
     /// Ends the workers, then makes safe what was written.
     fn wind_up(&self) -> Result<(), Failure> {
         let mut failure = Ok(());
+        self.flights.abort_all();
         self.chores.stop();
         for mount in self.mounts() {
             mount.worker.get().into_iter().for_each(Worker::stop);
@@ -250,11 +284,21 @@ impl Core {
         self.handles.get(number)
     }
 
-    /// Passes a request to the worker of the driver that it is for, or performs it here.
+    /// Passes a request to the worker of the driver that it is for, or performs it here: one that
+    /// may wait for the driver once the others are answered.
     #[inline]
-    fn dispatch(&self, ask: Ask, answers: &mut Answers) {
+    pub(crate) fn dispatch(
+        self: &Arc<Core>,
+        ask: Ask,
+        answers: &mut Answers,
+        put_off: &mut Vec<Ask>,
+    ) {
         if ask.is(Opcode::Cancel) {
-            return self.cancel(ask.tag());
+            self.flights.abort_tag(ask.tag());
+            return self.ports.cancel(ask.tag());
+        }
+        if ask.is(Opcode::CloseMsg) {
+            self.flights.abort_named(ask.handle(), None);
         }
         let handle = self.handle(ask.handle());
         if let Some(handle) = handle.as_deref()
@@ -263,21 +307,23 @@ impl Core {
         {
             return self.port_request(ask.handle(), handle, ask, answers);
         }
+        if ask.is_abort() {
+            let count = self.abort(handle.as_deref(), &ask);
+            return answers.push(ask, count.map_or_else(Answer::error, Answer::count));
+        }
         let mount = handle.as_deref().and_then(|handle| self.home(handle, &ask));
         let Some(worker) = mount.and_then(|mount| mount.worker.get()) else {
-            let answer = self.perform_on(handle.as_deref(), &ask);
-            return answers.push(ask, answer);
+            if mount.is_some_and(|_| waits(handle.as_deref(), &ask)) {
+                return put_off.push(ask);
+            }
+            if let Some(answer) = self.perform_on(handle.as_ref(), &ask) {
+                answers.push(ask, answer);
+            }
+            return;
         };
-        if let Err(ask) = worker.send(ask) {
+        if let Err(ask) = worker.send(&self.flights, ask) {
             answers.push(ask, Answer::error(Errno::EAGAIN));
         }
-    }
-
-    #[cold]
-    fn cancel(&self, tag: u32) {
-        let workers = self.mounts().iter().filter_map(|mount| mount.worker.get());
-        workers.for_each(|worker| worker.cancel(tag));
-        self.ports.cancel(tag);
     }
 
     /// The mount that a request is for, if it gets as far as one.
@@ -297,29 +343,47 @@ impl Core {
         }
     }
 
-    /// Performs a request, waiting for whatever it waits for.
+    /// Performs a request, as [`perform_on`](Core::perform_on).
     #[inline(never)]
-    pub(crate) fn perform(&self, ask: &Ask) -> Answer {
-        self.perform_on(self.handle(ask.handle()).as_deref(), ask)
+    pub(crate) fn perform(self: &Arc<Core>, ask: &Ask) -> Option<Answer> {
+        self.perform_on(self.handle(ask.handle()).as_ref(), ask)
     }
 
-    /// Performs a request on its handle, if it has one.
+    /// Performs a request on its handle, if it has one. None where it is answered later on.
     #[inline]
-    fn perform_on(&self, handle: Option<&Handle>, ask: &Ask) -> Answer {
+    fn perform_on(self: &Arc<Core>, handle: Option<&Arc<Handle>>, ask: &Ask) -> Option<Answer> {
         let mut origin = Origin::root();
         self.stats.begin(&mut origin);
-        let answer = self.attempt(handle, ask, &mut origin);
+        let answer = self.attempt(handle, ask, &mut origin)?;
         if origin.is_metered() {
             count_boundary(ask, &mut origin);
             self.stats.fold(origin);
         }
-        answer
+        Some(answer)
     }
 
-    /// Messages, reads and writes are the hot path; the others are kept out of line.
-    fn attempt(&self, handle: Option<&Handle>, ask: &Ask, origin: &mut Origin) -> Answer {
-        let Some(opcode) = ask.opcode() else { return Answer::error(Errno::EOPNOTSUPP) };
-        let Some(handle) = handle else { return Answer::error(Errno::EBADF) };
+    /// Messages, reads and writes are the hot path, and what a driver may keep; the others are
+    /// kept out of line.
+    fn attempt(
+        self: &Arc<Core>,
+        handle: Option<&Arc<Handle>>,
+        ask: &Ask,
+        origin: &mut Origin,
+    ) -> Option<Answer> {
+        let Some(opcode) = ask.opcode() else { return Some(Answer::error(Errno::EOPNOTSUPP)) };
+        let Some(handle) = handle else { return Some(Answer::error(Errno::EBADF)) };
+        let answer = match opcode {
+            Opcode::Call => self.call(handle, ask, origin),
+            Opcode::Read => self.read(handle, ask, origin),
+            Opcode::Write => self.write(handle, ask, origin),
+            opcode => return Some(self.at_once(opcode, handle, ask, origin)),
+        };
+        answer.unwrap_or_else(|errno| Some(Answer::error(errno)))
+    }
+
+    /// Performs a request, waiting for whatever it waits for.
+    #[inline(never)]
+    fn at_once(&self, opcode: Opcode, handle: &Handle, ask: &Ask, origin: &mut Origin) -> Answer {
         let count = match opcode {
             Opcode::OpenAt => return self.open(handle, ask, origin).unwrap_or_else(Answer::error),
             Opcode::CloseMsg => {
@@ -328,9 +392,9 @@ impl Core {
             }
             Opcode::Detach => Ok(0),
             Opcode::UnlinkAt => self.unlink(handle, ask, origin),
-            Opcode::Call => self.call(handle, ask, origin),
-            Opcode::Read => self.read(handle, ask, origin),
-            Opcode::Write => self.write(handle, ask, origin),
+            Opcode::MmapPrep => self.map(handle, ask),
+            // A window stays until its handle is closed.
+            Opcode::Munmap => Ok(0),
             opcode => self.standard(opcode, handle, ask, origin),
         };
         count.map_or_else(Answer::error, Answer::count)
@@ -350,10 +414,22 @@ impl Core {
         }
     }
 
+    /// Answers requests, and empties the list.
+    pub(crate) fn answer_all(&self, answers: &mut Answers) {
+        self.socket.answer_all(answers);
+    }
+
     /// Answers a request late.
     pub(crate) fn answer(&self, ask: Ask, answer: Answer) {
         self.socket.answer(ask, answer);
     }
+}
+
+/// True where a request is more than one message that is sent, and so may wait.
+#[inline]
+fn waits(handle: Option<&Handle>, ask: &Ask) -> bool {
+    let sends = ask.is(Opcode::Call) || ask.is(Opcode::Read) || ask.is(Opcode::Write);
+    !sends || handle.is_some_and(|handle| matches!(handle.place, Place::NewLink { .. }))
 }
 
 /// A request crossed a boundary. A message was translated by its sender's agent on the way here,
@@ -384,7 +460,7 @@ mod tests {
             let (mut count, mut answers) = (0, Answers::default());
             for opcode in unknown {
                 let ask = Ask::raw(Sqe { opcode, tag: 7, args: [u64::MAX; 6], ..Sqe::default() });
-                service.core.dispatch(ask, &mut answers);
+                service.core.dispatch(ask, &mut answers, &mut Vec::new());
                 let refused = u64::from(Errno::EOPNOTSUPP.0).wrapping_neg();
                 assert_eq!(answers.take(), [(7, refused)], "{opcode}");
                 count += 1;

@@ -6,8 +6,8 @@
 
 use std::{marker::PhantomData, ops::Deref, ptr::NonNull};
 
-use agent::{Access, Errno, Lent};
-use driver::Cred;
+use agent::{Access, Bytes, Errno, Lent, Message, Words};
+use driver::{Body, Cred};
 use libredox::Fd;
 use syscall::{
     CallFlags, EventFlags, SchemeSocketCall,
@@ -274,6 +274,22 @@ impl Ask {
         [self.sqe.args[3], self.sqe.args[4], self.sqe.args[5]]
     }
 
+    /// The request for whoever answers it later on. This one here is not answered any more.
+    pub(crate) fn hand_over(&self) -> Ask {
+        Ask { sqe: self.sqe }
+    }
+
+    /// The sender's id for the message, where it is one.
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.is(Opcode::Call).then(|| Words::decode(self.words()).id)
+    }
+
+    /// True where it is the message that aborts another one.
+    #[inline]
+    pub(crate) fn is_abort(&self) -> bool {
+        self.is(Opcode::Call) && self.sqe.args[3] as u16 == Words::ABORT
+    }
+
     /// True where the request has a buffer in its second and third word.
     fn has_buffer(&self) -> bool {
         use Opcode::{
@@ -307,14 +323,26 @@ impl Ask {
 
     /// The buffer, to be accessed as `access` says; empty where the request has none.
     pub(crate) fn payload(&self, access: Access) -> Payload<'_> {
+        Payload { lent: self.lent(access), ask: PhantomData }
+    }
+
+    /// Gives the buffer to a message, whose sender takes it out again before it answers the
+    /// request.
+    #[inline]
+    pub(crate) fn lend_to(&self, message: &mut Message<Body>, access: Access) {
+        message.set_data(Bytes::Lent(self.lent(access)));
+    }
+
+    #[inline]
+    fn lent(&self, access: Access) -> Lent {
         let base = NonNull::new(self.sqe.args[1] as usize as *mut u8);
         let (base, len) = base.map_or((NonNull::dangling(), 0), |base| (base, self.len()));
         // SAFETY: the kernel (or, within one process, the caller that waits) lends the bytes
-        // until the answer, which consumes the request that the payload borrows. A caller that
-        // asks to read takes what is written there, and one that asks to write offers it. No
-        // Rust reference to them is made.
-        let lent = unsafe { Lent::new(base, len, access) };
-        Payload { lent, ask: PhantomData }
+        // until the answer, which consumes the request. A payload borrows that; a message has its
+        // data taken out before (`late`, which answers what is sent). A caller that asks to read
+        // takes what is written there, and one that asks to write offers it. No Rust reference
+        // to them is made.
+        unsafe { Lent::new(base, len, access) }
     }
 
     /// A private copy of the buffer. `limit` errs where it is longer.
