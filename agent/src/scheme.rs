@@ -67,17 +67,22 @@ impl From<libredox::error::Error> for Errno {
     }
 }
 
+/// A handle on the port at `path`, to read and write where that is allowed. The errors are those
+/// of the open.
+pub fn open_port(path: &str) -> Result<Fd, Errno> {
+    let open = |flags| Fd::open(path, flags | O_CLOEXEC, 0).map_err(Errno::from);
+    match open(O_RDWR) {
+        Err(Errno::EISDIR) => open(O_RDONLY | O_DIRECTORY),
+        Err(Errno::EROFS | Errno::EACCES) => open(O_RDONLY),
+        other => other,
+    }
+}
+
 impl<B: Cross> SchemeAgent<B> {
     /// Opens the port at `path`, to read and write where that is allowed. The errors are those
     /// of the open.
     pub fn connect(path: &str) -> Result<SchemeAgent<B>, Errno> {
-        let open = |flags| Fd::open(path, flags | O_CLOEXEC, 0).map_err(Errno::from);
-        let handle = match open(O_RDWR) {
-            Err(Errno::EISDIR) => open(O_RDONLY | O_DIRECTORY),
-            Err(Errno::EROFS | Errno::EACCES) => open(O_RDONLY),
-            other => other,
-        }?;
-        Ok(SchemeAgent::new(handle))
+        open_port(path).map(SchemeAgent::new)
     }
 
     /// An agent for an open handle, which it closes in the end.
@@ -109,7 +114,9 @@ impl<B: Cross> SchemeAgent<B> {
         unsafe { self.handle.raw().raw_call(base, len, flags, &words) }.map_err(Errno::from)
     }
 
-    fn cross(&self, request: &mut Request<'_, B>) -> Result<usize, Errno> {
+    /// Sends a request across and takes its answer, without ending it: it is as it was, but for
+    /// what an answer brought, and may be sent again.
+    pub fn cross(&self, request: &mut Request<'_, B>) -> Result<usize, Errno> {
         let (words, carries) = request.body().words()?;
         request.count(Counts { crossings: 1, translations: 1, ..Counts::default() });
         match carries {

@@ -20,25 +20,32 @@
 //! | `serve` | the loop, and who works on a request |
 //! | `handle`, `mount` | what handles and names stand for |
 //! | `open`, `names`, `ops`, `layout`, `calls` | opens, names, standard operations and their structures, messages |
+//! | `scheme` | a scheme before it has anything to serve; whether it is guarded |
+//! | `beside`, `guard`, `opener` | processes beside a daemon: who answers when it has died, who opens paths for it |
 //! | `stats`, `latency` | figures by layer: costs, times |
 //! | `place` | what a host puts around drivers: panic containment, serializers, threads |
 //! | `file` | the agent that makes a file or device of the system a block port |
-//! | `remote` | the agent to a port of another process, as a driver |
+//! | `remote`, `link` | the agent to a port of another process, as a driver; connecting again |
 #![warn(clippy::disallowed_methods)]
 
+mod beside;
 mod calls;
 mod file;
+mod guard;
 mod handle;
 mod init;
 mod latency;
 mod layout;
+mod link;
 mod mount;
 mod names;
 mod open;
+mod opener;
 mod ops;
 mod place;
 mod raw;
 mod remote;
+mod scheme;
 mod serve;
 mod socket;
 mod stats;
@@ -46,12 +53,16 @@ mod stop;
 mod wait;
 mod worker;
 
+pub use beside::{Beside, Fork, Job};
 pub use file::KIND as FILE;
+pub use guard::TAGS;
 pub use init::{Failure, enter_null_namespace};
 pub use latency::{LatencyReport, LatencyRow, Spread};
 pub use mount::Mount;
-pub use place::{Host, clock, now};
+pub use opener::Opener;
+pub use place::{Host, Opening, clock, now};
 pub use remote::Remote;
+pub use scheme::{IntoScheme, Scheme};
 pub use serve::Service;
 pub use stats::{RowReport, StatsReport};
 pub use stop::Stop;

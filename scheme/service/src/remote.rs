@@ -1,34 +1,48 @@
 //! The agent to a port of another process, as a driver to stand on.
 
-use agent::{Errno, Outcome, Port, SchemeAgent, Words};
-use driver::{Body, Description, Driver, REPLY, Request, describe_from};
+use std::sync::Arc;
+
+use agent::{Errno, Outcome, Port, open_port};
+use driver::{Body, Description, Driver, Request};
+
+use crate::{link::Link, opener::Opener};
 
 /// A port of another process. It looks like the driver that is served there, but for
 /// [`Features::REMOTE`](driver::Features::REMOTE), and that it blocks.
+///
+/// Where the service dies and is there again, messages go to the new one. One that the old one
+/// never began is sent again; one that it may have begun is answered `ECONNRESET`; `ENODEV`
+/// while there is no service, and where what is there now is another device. Nodes that the old
+/// one gave are `ESTALE`.
 pub struct Remote {
-    agent: SchemeAgent<Body>,
-    description: Description,
+    link: Link,
 }
 
 impl Remote {
     /// Opens the port at `path` and asks what it is. The errors are the open's; `EPROTO` or
-    /// `EOPNOTSUPP` where what is there does not speak messages.
+    /// `EOPNOTSUPP` where what is there does not speak messages. It is opened again by this
+    /// process, which has to keep its namespace for that.
     pub fn connect(path: &str) -> Result<Remote, Errno> {
-        let agent = SchemeAgent::connect(path)?;
-        let mut reply = [0; REPLY];
-        agent.ask(Words::default(), &mut reply)?;
-        Ok(Remote { description: describe_from(&reply)?, agent })
+        let path = path.to_owned();
+        Ok(Remote { link: Link::new(Box::new(move || open_port(&path)))? })
+    }
+
+    /// The same; opened, and opened again, by `opener`.
+    pub fn connect_by(opener: &Arc<Opener>, path: &str) -> Result<Remote, Errno> {
+        let (opener, path) = (Arc::clone(opener), path.to_owned());
+        Ok(Remote { link: Link::new(Box::new(move || opener.open(&path)))? })
     }
 }
 
 impl Port<Body> for Remote {
-    fn begin<'s>(&'s self, request: Request<'s>) -> Outcome<'s, Body> {
-        self.agent.begin(request)
+    fn begin<'s>(&'s self, mut request: Request<'s>) -> Outcome<'s, Body> {
+        let result = self.link.send(&mut request);
+        request.done(result)
     }
 }
 
 impl Driver for Remote {
     fn describe(&self) -> Description {
-        self.description
+        self.link.description()
     }
 }

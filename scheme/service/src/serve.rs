@@ -9,10 +9,12 @@ use stack::Stack;
 use syscall::schemev2::Opcode;
 
 use crate::{
+    guard::Life,
     handle::{Handle, Handles, Place},
     init::{self, Failure},
     mount::{Asker, Mount},
     place::contained,
+    scheme::{IntoScheme, Scheme},
     socket::{Answer, Answers, Ask, Asks, Socket},
     stats::Stats,
     stop::Stop,
@@ -38,6 +40,8 @@ pub(crate) struct Core {
     pub(crate) plan: String,
     pub(crate) scheme: String,
     root_handle: Arc<Handle>,
+    /// Ends with the socket.
+    _life: Option<Life>,
 }
 
 /// What the scheme's root is.
@@ -49,36 +53,53 @@ pub(crate) enum Root {
 }
 
 impl Service {
-    /// A scheme called `name` whose root is `driver`, which is placed as [`Host`](crate::Host)
+    /// A scheme (a name, or one that is made already) whose root is `driver`, which is placed as [`Host`](crate::Host)
     /// places the drivers of a stack: its panics end there, and it is entered by one message at
     /// a time unless it may run concurrently.
-    pub fn single(name: &str, driver: Arc<dyn Driver>) -> Result<Service, Failure> {
+    pub fn single(scheme: impl IntoScheme, driver: Arc<dyn Driver>) -> Result<Service, Failure> {
+        let scheme = scheme.into_scheme()?;
+        let name = &scheme.name.clone();
         let description = driver.describe();
         let port: Arc<dyn Port<Body>> = contained(name, driver);
         let mount = Mount::new(name, Neighbour::new(port, 1), description);
-        Service::new(name, Root::Single(mount), vec!["scheme".into(), name.into()], String::new())
+        Service::new(scheme, Root::Single(mount), vec!["scheme".into(), name.into()], String::new())
     }
 
-    /// A scheme called `name` whose root is the driver `top` of a stack.
-    pub fn top(name: &str, stack: &Stack, top: &str, plan: String) -> Result<Service, Failure> {
+    /// A scheme whose root is the driver `top` of a stack.
+    pub fn top(
+        scheme: impl IntoScheme,
+        stack: &Stack,
+        top: &str,
+        plan: String,
+    ) -> Result<Service, Failure> {
+        let scheme = scheme.into_scheme()?;
         let made = stack
             .get(top)
             .ok_or_else(|| Failure::new("find a driver to serve", top, Errno::ENOENT))?;
-        let mount = Mount::new(name, made.port.clone(), made.description);
-        Service::new(name, Root::Single(mount), rows(stack), plan)
+        let mount = Mount::new(&scheme.name, made.port.clone(), made.description);
+        Service::new(scheme, Root::Single(mount), rows(stack), plan)
     }
 
-    /// A scheme called `name` whose root is a directory of the stack's drivers.
-    pub fn directory(name: &str, stack: &Stack, plan: String) -> Result<Service, Failure> {
+    /// A scheme whose root is a directory of the stack's drivers.
+    pub fn directory(
+        scheme: impl IntoScheme,
+        stack: &Stack,
+        plan: String,
+    ) -> Result<Service, Failure> {
         let mounts = stack.drivers.iter();
         let mounts = mounts.map(|made| Mount::new(&made.name, made.port.clone(), made.description));
-        Service::new(name, Root::Directory(mounts.collect()), rows(stack), plan)
+        Service::new(scheme.into_scheme()?, Root::Directory(mounts.collect()), rows(stack), plan)
     }
 
-    fn new(name: &str, root: Root, rows: Vec<String>, plan: String) -> Result<Service, Failure> {
-        let failed = |what| move |errno| Failure::new(what, name, errno);
-        let socket = Socket::create().map_err(failed("create the scheme"))?;
-        let descriptor = socket.root(ROOT as usize).map_err(failed("make the root of"))?;
+    fn new(
+        scheme: Scheme,
+        root: Root,
+        rows: Vec<String>,
+        plan: String,
+    ) -> Result<Service, Failure> {
+        let Scheme { name, socket, life } = scheme;
+        let failed = |errno| Failure::new("make the root of", &name, errno);
+        let descriptor = socket.root(ROOT as usize).map_err(failed)?;
         let core = Arc::new(Core {
             socket,
             root_handle: Arc::new(root_handle(&root)),
@@ -86,14 +107,15 @@ impl Service {
             handles: Handles::default(),
             stats: Stats::new(rows),
             plan,
-            scheme: name.into(),
+            scheme: name.clone(),
+            _life: life,
         });
         for mount in core.mounts().iter().filter(|mount| mount.blocks()) {
             let worker = Worker::start(&core, &mount.name)
                 .map_err(|error| Failure::io("start a thread for", &mount.name, &error))?;
             let _ = mount.worker.set(worker);
         }
-        Ok(Service { core, name: name.into(), root: Some(descriptor) })
+        Ok(Service { core, name, root: Some(descriptor) })
     }
 
     /// Makes the scheme known: through init where that asked for it (by `INIT_NOTIFY`), else in
