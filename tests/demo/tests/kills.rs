@@ -7,6 +7,7 @@ use std::{
     io::{BufRead, BufReader},
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
 };
 
 use tempfile::TempDir;
@@ -150,11 +151,14 @@ impl Dice {
     }
 }
 
-/// All have ended that were started, and so have those beside them.
+/// What the kernel holds once all have ended that were beside those that were killed; or, far
+/// later than that, what is left behind.
 fn settled(place: &Place, like: &Held) -> Held {
+    let begun = Instant::now();
     loop {
         let now = place.held();
-        if now.descriptors <= like.descriptors && now.threads <= like.threads {
+        let back = now.descriptors <= like.descriptors && now.threads <= like.threads;
+        if back || begun.elapsed() > Duration::from_secs(120) {
             return now;
         }
         std::thread::yield_now();
@@ -197,6 +201,8 @@ fn after_many_kills_nobody_hangs_and_nothing_is_left_behind() {
     }
     let before = before.unwrap();
     let after = settled(&place, &before);
+    assert!(after.descriptors <= before.descriptors, "{before:?} {after:?}");
+    assert!(after.threads <= before.threads, "{before:?} {after:?}");
     assert!(after.bytes <= before.bytes + (8 << 20), "{before:?} {after:?}");
     for daemon in [&mut upper, &mut lower, &mut steady] {
         place.kill(daemon);

@@ -96,7 +96,7 @@ fn as_str(path: &Path) -> &str {
 #[test]
 fn the_tool_works_with_a_daemon_in_another_program() {
     let terminals = Terminals::new();
-    let mut daemon = terminals.portd();
+    let daemon = terminals.portd();
     assert!(terminals.prints(&["ls"]).contains("tmp"));
     let (from, to) = (terminals.path("from"), terminals.path("to"));
     let data: Vec<u8> = (0..3_000_001_u32).map(|n| (n % 251) as u8).collect();
@@ -109,7 +109,10 @@ fn the_tool_works_with_a_daemon_in_another_program() {
     assert_eq!(terminals.prints(&["cat", "/scheme/port/tmp/line"]), "a line\n");
     assert!(terminals.prints(&["stats", "--millis", "1"]).contains("tmp"));
     signal(&daemon, "-TERM");
-    assert!(daemon.wait().unwrap().success());
+    // Its guard, which has its errors' descriptor, too, ends after it, and has nothing to say.
+    let output = daemon.wait_with_output().unwrap();
+    assert!(output.status.success());
+    assert_eq!(text(&output.stderr), "portd: stopped\n");
     assert!(text(&terminals.portctl(&["ls"]).stderr).contains("can't"));
 }
 
