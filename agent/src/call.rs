@@ -252,6 +252,7 @@ unsafe fn wait_for<B>(record: NonNull<Record<B>>, wait: &dyn Wait, deadline: Dea
         let late = access::late(record);
         let rest = (&raw mut (*late).rest).cast::<Rest<B>>();
         rest.write(Rest::new(Reply::Call));
+        (*record.as_ptr()).flags.insert(Flags::WHOLE);
         (late, rest)
     };
     // SAFETY: written above; only shared from here on.
@@ -264,7 +265,10 @@ unsafe fn wait_for<B>(record: NonNull<Record<B>>, wait: &dyn Wait, deadline: Dea
     // SAFETY: back, so the record is the caller's again.
     let status = unsafe { access::own(record) }.status;
     // SAFETY: written above, used no more.
-    unsafe { core::ptr::drop_in_place(rest) };
+    unsafe {
+        (*record.as_ptr()).flags.remove(Flags::WHOLE);
+        core::ptr::drop_in_place(rest);
+    }
     core::mem::forget(guard);
     if timed_out && status == Status::error(Errno::ECANCELED) {
         return Status::error(Errno::ETIMEDOUT);

@@ -42,11 +42,20 @@ impl<'a> Chain<'a> {
     }
 
     /// There is room: a port with a gate looks ([`is_full`](Chain::is_full)) before it takes a
-    /// message, and a message that it queued comes back with no more than it had then.
+    /// message, and a message that it queued comes back with no more than it had then. How many
+    /// were held before.
     #[inline]
-    pub(crate) fn push<T>(&mut self, gate: *const T) {
-        self.at.0[usize::from(*self.len)].write(gate.cast());
-        *self.len += 1;
+    pub(crate) fn push<T>(&mut self, gate: *const T) -> u8 {
+        let before = *self.len;
+        self.at.0[usize::from(before)].write(gate.cast());
+        *self.len = before + 1;
+        before
+    }
+
+    /// Holds so many again: what those inside held is left.
+    #[inline]
+    pub(crate) fn return_to(&mut self, before: u8) {
+        *self.len = before;
     }
 
     #[inline]

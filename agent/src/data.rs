@@ -5,8 +5,8 @@
 //! as a value, because a borrowed one is only good while its sender waits.
 
 #[cfg(feature = "alloc")]
-use alloc::vec::Vec;
-use core::{marker::PhantomData, ops::Range, ptr::NonNull};
+use alloc::{sync::Arc, vec::Vec};
+use core::{fmt, marker::PhantomData, ops::Range, ptr::NonNull};
 
 use crate::{shared, status::Errno};
 
@@ -77,11 +77,19 @@ impl<'a> Data<'a> {
 }
 
 /// Memory that another party can reach too: lent pages, a window.
-#[derive(Debug)]
 pub struct Lent {
     base: NonNull<u8>,
     len: usize,
     access: Access,
+    /// What the memory lives as long as.
+    #[cfg(feature = "alloc")]
+    _owner: Option<Arc<dyn Send + Sync>>,
+}
+
+impl fmt::Debug for Lent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Lent({:p}, {}, {:?})", self.base, self.len, self.access)
+    }
 }
 
 // SAFETY: the memory is reached by copies through `shared` only, from any thread.
@@ -97,7 +105,35 @@ impl Lent {
     /// that carries the reference has been replied and the value is dropped. Nothing in this
     /// program may hold a Rust reference to them meanwhile.
     pub unsafe fn new(base: NonNull<u8>, len: usize, access: Access) -> Lent {
-        Lent { base, len, access }
+        Lent {
+            base,
+            len,
+            access,
+            #[cfg(feature = "alloc")]
+            _owner: None,
+        }
+    }
+
+    /// The same reference, which keeps `owner` alive as long as itself.
+    #[cfg(feature = "alloc")]
+    pub fn owned(self, owner: Arc<dyn Send + Sync>) -> Lent {
+        Lent { _owner: Some(owner), ..self }
+    }
+
+    /// A part of what `whole` refers to, which stays for as long. `EFAULT` where it has no such
+    /// part.
+    #[cfg(feature = "alloc")]
+    pub fn part(whole: &Arc<Lent>, at: usize, len: usize, access: Access) -> Result<Lent, Errno> {
+        within(at, len, whole.len).map_err(|_| Errno::EFAULT)?;
+        let owner: Arc<dyn Send + Sync> = Arc::<Lent>::clone(whole);
+        // SAFETY: inside the range, which `new` was promised for as long as `whole` is there, and
+        // that is the owner.
+        Ok(unsafe { Lent::new(whole.base.add(at), len, access & whole.access) }.owned(owner))
+    }
+
+    /// Where the bytes are: their identity, without the right to look.
+    pub fn address(&self) -> usize {
+        self.base.as_ptr() as usize
     }
 
     /// How many bytes.
@@ -124,6 +160,12 @@ impl Lent {
         // SAFETY: within the range that `new` was promised.
         unsafe { shared::copy_in(self.base.as_ptr().add(at), src) };
         Ok(())
+    }
+
+    /// Puts zeros into all of it.
+    pub fn zero(&self) {
+        // SAFETY: within the range that `new` was promised.
+        unsafe { shared::zero(self.base.as_ptr(), self.len) };
     }
 }
 

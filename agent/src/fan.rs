@@ -22,16 +22,39 @@ pub struct Child<'s, B: 'static> {
     pub range: Range<usize>,
 }
 
-/// Adds what a child came to: the parent's body to take values in, the child's, what the children
-/// before it came to, and this one's status. Called in the children's order once all are back.
-pub type Merge<B> = fn(&mut B, &B, Status, Status) -> Status;
+/// What a child came to.
+pub struct Came<'a, B> {
+    /// Its body, with the reply's values.
+    pub body: &'a B,
+    /// The part of the parent's data that it saw.
+    pub range: Range<usize>,
+    /// How it ended.
+    pub status: Status,
+}
+
+/// Adds what a child came to: the parent's body to take values in, what the children before it
+/// came to, and the child. Called in the children's order once all are back.
+pub type Merge<B> = fn(&mut B, Status, Came<'_, B>) -> Status;
 
 /// Sums what children count, and takes the first error, in their order.
-pub fn sum<B>(_: &mut B, _: &B, so_far: Status, status: Status) -> Status {
-    match (so_far.result(), status.result()) {
+pub fn sum<B>(_: &mut B, so_far: Status, child: Came<'_, B>) -> Status {
+    match (so_far.result(), child.status.result()) {
         (Ok(before), Ok(count)) => Status::ok(before.saturating_add(count)),
         (Err(_), _) => so_far,
-        (_, Err(_)) => status,
+        (_, Err(_)) => child.status,
+    }
+}
+
+/// For children that share the data out: counts up to the first that came short of its part, and
+/// takes the first error, in their order. Past a gap there is nothing that a sender could use.
+pub fn prefix<B>(_: &mut B, so_far: Status, child: Came<'_, B>) -> Status {
+    match (so_far.result(), child.status.result()) {
+        (Err(_), _) => so_far,
+        (_, Err(_)) => child.status,
+        (Ok(before), Ok(count)) if before == child.range.start => {
+            Status::ok(before + count.min(child.range.len()))
+        }
+        (Ok(_), Ok(_)) => so_far,
     }
 }
 

@@ -4,11 +4,17 @@ use alloc::sync::Arc;
 use core::{marker::PhantomData, ptr::NonNull, task::Waker};
 
 use crate::{
-    access, ending, engine,
+    access,
+    call::Origin,
+    count::LayerId,
+    ending, engine,
     inbox::Shared,
     late::{Late, Reply},
+    neighbour::Neighbour,
+    pending::Ticket,
     port::Port,
     record::Record,
+    reply::ReplyPort,
     request::{Ended, Request},
     send::{Heap, Message},
     state::Seen,
@@ -81,6 +87,55 @@ impl<B: 'static> Begun<B> {
                 deliver(record, late, seen);
             }
         }
+    }
+}
+
+impl<B: Send + 'static> Message<B> {
+    /// Sends the message on behalf of the one that `origin` is of. Where the target completes it
+    /// at once it is returned, and what it cost is `origin`'s, as after a call; nothing was made
+    /// for a reply that comes late. Else `late` says where that goes to, and is given a ticket:
+    /// the message is away, with the meter, and the port is kept alive.
+    pub fn begin(
+        mut self,
+        origin: &mut Origin,
+        port: &Neighbour<B>,
+        late: impl FnOnce(Ticket<B>) -> Arc<dyn ReplyPort<B>>,
+    ) -> Option<Message<B>> {
+        let record = self.start_alone(origin);
+        let layer = origin.is_metered().then(|| self.lend_meter(origin));
+        // SAFETY: this value holds the record, and is not touched while the request is; the port
+        // is borrowed for as long.
+        let outcome = unsafe { port.begin(Request::new(record)) };
+        // SAFETY: done or not handed over, so this value's again.
+        unsafe {
+            if let Ended::Done(status) = outcome.ended {
+                access::own(record).status = status;
+                access::state(record).back_at_once();
+                (*record.as_ptr()).add_counts_to(&mut origin.counts);
+                if let Some(layer) = layer {
+                    (*record.as_ptr()).switch_layer(layer);
+                    origin.meter = self.set_meter(None);
+                }
+                return Some(self);
+            }
+            // The sender goes on, and holds nothing that the message would wait for.
+            (*record.as_ptr()).chain().truncate(0);
+            let reply = late(self.share());
+            // There is room: nothing else is held yet.
+            let held = access::own(record).hold(port.port());
+            debug_assert!(held.is_ok());
+            access::own(record).reply = Reply::Port(reply);
+            engine::hand_over_first(self.into_record());
+        }
+        None
+    }
+
+    /// Takes the meter along; the layer that it is at.
+    #[cold]
+    fn lend_meter(&mut self, origin: &mut Origin) -> LayerId {
+        self.set_meter(origin.meter.take());
+        // SAFETY: not begun, so this value's.
+        unsafe { self.record_at().as_ref() }.layer()
     }
 }
 

@@ -4,13 +4,14 @@ use alloc::{
     sync::{Arc, Weak},
     vec::Vec,
 };
-use core::ptr::NonNull;
+use core::{ops::Range, ptr::NonNull};
 
 use crate::{
+    count::LayerId,
     data::{Access, Slot},
     engine,
     exchange::{Exchange, sealed::Holder},
-    fan::{Child, Merge},
+    fan::{Came, Child, Merge},
     kept::Kept,
     late::{Reply, Through},
     pending::Ticket,
@@ -46,6 +47,8 @@ struct Inner<B: 'static> {
 struct Place<B: 'static> {
     at_home: Option<Message<B>>,
     record: Rec<B>,
+    /// The part of the parent's data that it sees.
+    range: Range<usize>,
     /// Where it is to be begun.
     port: Option<*const (dyn Port<B> + 'static)>,
     /// Kept by its target; not handed over before the parent is.
@@ -109,8 +112,9 @@ impl<B: Send + 'static> Join<B> {
                 return Err(Errno::EINVAL);
             }
             filled = child.range.end;
-            let part = parent.data.part_of(child.range)?;
-            inner.place(child.body, part).port = Some(forever(child.port));
+            let part = parent.data.part_of(child.range.clone())?;
+            let place = inner.place(child.body, part);
+            (place.range, place.port) = (child.range, Some(forever(child.port)));
         }
         Ok(inner.used)
     }
@@ -130,8 +134,12 @@ impl<B: Send + 'static> Join<B> {
         };
         // SAFETY: as the caller's.
         let record = unsafe { message.start_for(Reply::Port(reply), parent) };
+        // SAFETY: just started, and the parent is the caller's.
+        let layer = unsafe { lend_meter(parent, record) };
         // SAFETY: just started; the port outlives the parent, and so the child.
         let ended = unsafe { (*port).begin(Request::new(record)) }.ended;
+        // SAFETY: done or not handed over yet, and so this join's; as above.
+        unsafe { take_meter_back(parent, record, layer) };
         let place = &mut self.inner.lock().children[index];
         place.kept = matches!(ended, Ended::Kept(_));
         if let Ended::Done(status) = ended {
@@ -149,9 +157,12 @@ impl<B: Send + 'static> Join<B> {
             (core::mem::take(&mut inner.children), inner.used)
         };
         let mut status = Status::OK;
-        for child in children[..used].iter().filter_map(|place| place.at_home.as_ref()) {
-            parent.count(child.counts());
-            status = merge(&mut parent.body, child.body(), status, child.status());
+        for place in &children[..used] {
+            let Some(child) = &place.at_home else { continue };
+            // By layer, they are where the child was begun.
+            parent.add(child.counts());
+            let (body, range) = (child.body(), place.range.clone());
+            status = merge(&mut parent.body, status, Came { body, range, status: child.status() });
         }
         self.inner.lock().children = children;
         status
@@ -203,6 +214,27 @@ impl<B: Send + 'static> Inner<B> {
     }
 }
 
+/// Costs by layer go to the parent's meter while a child is begun; what is kept has none. The
+/// layer that has the parent.
+///
+/// # Safety
+/// Both records are the caller's.
+unsafe fn lend_meter<B>(mut parent: Rec<B>, mut child: Rec<B>) -> LayerId {
+    // SAFETY: as the caller's.
+    let (parent, child) = unsafe { (parent.as_mut(), child.as_mut()) };
+    *child.meter = parent.meter.take();
+    child.layer()
+}
+
+/// # Safety
+/// As [`lend_meter`].
+unsafe fn take_meter_back<B>(mut parent: Rec<B>, mut child: Rec<B>, layer: LayerId) {
+    // SAFETY: as the caller's.
+    let (parent, child) = unsafe { (parent.as_mut(), child.as_mut()) };
+    child.switch_layer(layer);
+    *parent.meter = child.meter.take();
+}
+
 /// The port of a child that does not outlive the port.
 fn forever<'s, B: 'static>(port: &'s dyn Port<B>) -> *const (dyn Port<B> + 'static) {
     let port: *const (dyn Port<B> + 's) = port;
@@ -213,7 +245,8 @@ fn forever<'s, B: 'static>(port: &'s dyn Port<B>) -> *const (dyn Port<B> + 'stat
 
 impl<B: Send + 'static> Place<B> {
     fn new(message: Message<B>) -> Place<B> {
-        Place { record: message.record_at(), at_home: Some(message), port: None, kept: false }
+        let record = message.record_at();
+        Place { record, at_home: Some(message), range: 0..0, port: None, kept: false }
     }
 
     /// A handle on a child that is away.

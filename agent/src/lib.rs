@@ -21,8 +21,8 @@
 //! Unsafe code sits in `shared` (memory that another party can change), `data` (slots), `record`,
 //! `chain`, `late`, `access` (what a message is made of), `request`, `kept`, `contain`, `engine`,
 //! `ending`, `flight`, `queue`, `ring`, `intake`, `gate`, `guard`, `serialized`, `mailbox`, `spin_port`,
-//! `inbox`, `pending`, `direct`, `fan`, `join` (who holds a message when), `call` and `send` (where it lives) and `scheme`
-//! (what the kernel may lend). `state` and `sync` hold what they synchronise by; in
+//! `inbox`, `pending`, `direct`, `fan`, `join` (who holds a message when), `call` and `send` (where it lives), `scheme` and
+//! `window` (what the kernel may lend, and shares). `state` and `sync` hold what they synchronise by; in
 //! `sync` the one unsafe step is a hint to the processor.
 #![no_std]
 // Without allocation there are calls only, and much that only other messages need.
@@ -90,6 +90,8 @@ mod state;
 mod status;
 mod sync;
 mod wait;
+#[cfg(feature = "scheme")]
+mod window;
 #[cfg(feature = "alloc")]
 mod wire;
 
@@ -105,7 +107,7 @@ pub use data::{Access, Data, Lent};
 pub use direct::Direct;
 pub use exchange::{Exchange, Part};
 #[cfg(feature = "alloc")]
-pub use fan::{Child, Fan, Merge, sum};
+pub use fan::{Came, Child, Fan, Merge, prefix, sum};
 pub use gate::PortStats;
 #[cfg(feature = "alloc")]
 pub use inbox::{Inbox, SendRight};
@@ -128,8 +130,10 @@ pub use scheme::{MAX_DATA, SchemeAgent, open_port};
 pub use send::{Droppable, Message};
 pub use serialized::{Contained, QUEUE_LIMIT, Serialized, ThreadPort};
 #[cfg(feature = "alloc")]
-pub use spin_port::SpinPort;
+pub use spin_port::{SpinPort, Watch};
 pub use status::{Errno, Status};
 pub use wait::{Moment, Spin, SpinUntil, Wait, Woken};
+#[cfg(feature = "scheme")]
+pub use window::{MAX_WINDOW, MAX_WINDOWS, pages, window_at};
 #[cfg(feature = "alloc")]
 pub use wire::{Carries, Cross, Words};

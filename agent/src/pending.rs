@@ -18,6 +18,12 @@ pub struct Ticket<B: 'static> {
     send: u32,
 }
 
+impl<B: 'static> Clone for Ticket<B> {
+    fn clone(&self) -> Ticket<B> {
+        Ticket { heap: Counted::clone(&self.heap), send: self.send }
+    }
+}
+
 impl<B: Send + 'static> Ticket<B> {
     pub(crate) fn new(heap: Counted<Heap<B>>, send: u32) -> Ticket<B> {
         Ticket { heap, send }

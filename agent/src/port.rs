@@ -66,6 +66,13 @@ pub trait Port<B: 'static>: Send + Sync {
         let _ = id;
     }
 
+    /// The same of a message that is being begun here by a thread that waits in
+    /// [`begin`](Port::begin) for it. For ports that wait there and can be told: called while
+    /// they are entered, and by whoever aborts. The default does nothing.
+    fn interrupt(&self, id: MessageId) {
+        let _ = id;
+    }
+
     /// The driver has panicked, and is not entered any more: it lets go of the messages that it
     /// keeps, which are answered `EIO`. Called where a host contains the driver, and contained
     /// like it; again for what came in meanwhile, where others were inside. What a driver keeps

@@ -130,6 +130,11 @@ impl<B> Queue<B> {
         Some(record)
     }
 
+    /// The next one; it stays queued.
+    pub(crate) fn first(&self) -> Option<Rec<B>> {
+        self.urgent.first.or(self.others.first)
+    }
+
     /// The first record that `wanted` says yes to; it stays queued.
     pub(crate) fn find(&self, wanted: impl Fn(Rec<B>) -> bool) -> Option<Rec<B>> {
         self.urgent.find(&wanted).or_else(|| self.others.find(&wanted))

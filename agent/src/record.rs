@@ -33,6 +33,8 @@ bitflags::bitflags! {
         const TICKET = 16;
         /// Was dropped: looks as if never sent.
         const DROPPED = 32;
+        /// The late part is complete, and with it the state.
+        const WHOLE = 64;
     }
 }
 

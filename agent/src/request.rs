@@ -3,11 +3,13 @@
 use core::{marker::PhantomData, ptr::NonNull};
 
 use crate::{
+    access,
     exchange::sealed,
     late::{Frame, Keeper, MAX_DEPTH, Through},
     port::{Port, Saved},
-    record::Record,
+    record::{Flags, Record},
     status::{Errno, Status},
+    sync::left_out,
 };
 
 /// A lifetime that can be neither stretched nor shrunk.
@@ -156,6 +158,16 @@ impl<'s, B> Request<'s, B> {
     #[inline]
     pub fn done(self, status: impl Into<Status>) -> Outcome<'s, B> {
         Outcome { ended: Ended::Done(status.into()), brand: PhantomData }
+    }
+
+    /// True where the sender has asked for the message to be aborted already. One that waits can
+    /// only once the message has been kept.
+    pub fn is_aborted(&self) -> bool {
+        // SAFETY: held by the request, and complete where the flag says so.
+        unsafe {
+            let whole = self.record.as_ref().flags.contains(Flags::WHOLE);
+            whole && access::state(self.record).see().is_aborted() && !left_out("is-aborted")
+        }
     }
 
     /// Keeps the message: `keeper.take` receives it once the layers above know.

@@ -1,9 +1,10 @@
 //! The scheme agent: stands at a protection boundary and translates a message when it is sent.
 //!
 //! To its sender it is a port like any other. A message without data crosses in the words of one
-//! `SYS_CALL`, with no memory mapped; data crosses as the call's payload, in place; names and
-//! values cross in a parcel. The agent waits for the answer, so it wants a thread port in front
-//! where its caller must not.
+//! `SYS_CALL`, with no memory mapped; so does data that lies in a window of the handle, as a
+//! reference; other data crosses as the call's payload, in place; names and values cross in a
+//! parcel, which goes through a window where there is one. The agent waits for the answer, so it
+//! wants a thread port in front where its caller must not.
 
 use alloc::{vec, vec::Vec};
 use core::{
@@ -20,11 +21,13 @@ use syscall::CallFlags;
 
 use crate::{
     count::Counts,
-    data::Access,
+    data::{Access, Lent},
     exchange::{Exchange, sealed::Holder},
-    port::Port,
+    port::{MessageId, Port},
     request::{Outcome, Request},
     status::{Errno, Status},
+    sync::Mutex,
+    window::Windows,
     wire::{Carries, Cross, Words},
 };
 
@@ -57,7 +60,10 @@ const PAGE: usize = 4096;
 /// ```
 pub struct SchemeAgent<B> {
     handle: Fd,
+    windows: Windows,
     ids: AtomicU32,
+    /// Messages on the other side, and their ids there.
+    across: Mutex<Vec<(MessageId, u32)>>,
     body: PhantomData<fn(B)>,
 }
 
@@ -87,12 +93,101 @@ impl<B: Cross> SchemeAgent<B> {
 
     /// An agent for an open handle, which it closes in the end.
     pub fn new(handle: Fd) -> SchemeAgent<B> {
-        SchemeAgent { handle, ids: AtomicU32::new(1), body: PhantomData }
+        SchemeAgent {
+            handle,
+            windows: Windows::default(),
+            ids: AtomicU32::new(1),
+            across: Mutex::new(Vec::new()),
+            body: PhantomData,
+        }
+    }
+
+    /// A piece of memory that both sides share: data in it crosses by reference. Where one has
+    /// been given out, names and values cross through the same window. The piece is given out
+    /// again once it is dropped, with what is in it then.
+    ///
+    /// ```no_run
+    /// # use agent::*;
+    /// # fn read<B: Cross>(agent: &SchemeAgent<B>, body: B) -> Result<[u8; 8], Errno> {
+    /// let page = agent.buffer(4096)?;
+    /// Call::new(body, Data::lent(&page)).run(agent, &Spin).result()?;
+    /// let mut first = [0; 8];
+    /// page.copy_out(0, &mut first)?;
+    /// # Ok(first)
+    /// # }
+    /// ```
+    ///
+    /// `EFBIG` for more than a window can have, `EMFILE` where the handle has all the windows
+    /// that it can; as the other side answers, which is `EOPNOTSUPP` where it has no windows and
+    /// `ENOMEM` where it gives no more.
+    pub fn buffer(&self, len: usize) -> Result<Lent, Errno> {
+        self.windows.take(&self.handle, len)
     }
 
     /// Sends bare words with a private payload, which holds what came back afterwards. For
     /// questions that are no message to the driver.
     pub fn ask(&self, words: Words, payload: &mut [u8]) -> Result<usize, Errno> {
+        let words = Words { id: self.next_id(), len: payload.len() as u32, ..words };
+        self.ask_as(words, payload)
+    }
+
+    /// Asks for the abort of what is on the other side by this id. `ENOENT` where nothing is: not
+    /// yet, or not any more.
+    pub fn abort_id(&self, id: u32) -> Result<(), Errno> {
+        let words = Words { op: Words::ABORT, id, ..Words::default() };
+        self.ask_as(words, &mut []).map(drop)
+    }
+
+    /// Gives a message that is about to be begun the id that it will have on the other side, by
+    /// which it can be aborted from here on. [`begin_announced`] or [`withdraw`] follows.
+    ///
+    /// [`begin_announced`]: SchemeAgent::begin_announced
+    /// [`withdraw`]: SchemeAgent::withdraw
+    pub fn announce(&self, message: MessageId) -> u32 {
+        let id = self.next_id();
+        self.across.lock().push((message, id));
+        id
+    }
+
+    /// Takes an announcement back.
+    pub fn withdraw(&self, id: u32) {
+        self.across.lock().retain(|(_, known)| *known != id);
+    }
+
+    /// Begins a message that has been announced.
+    pub fn begin_announced<'s>(&'s self, id: u32, mut request: Request<'s, B>) -> Outcome<'s, B> {
+        let result = self.cross_announced(id, &mut request);
+        request.done(result)
+    }
+
+    /// Sends a request that has been announced, and takes its answer without ending it: it is as
+    /// it was, but for what an answer brought, and may be announced and sent again.
+    pub fn cross_announced(&self, id: u32, request: &mut Request<'_, B>) -> Result<usize, Errno> {
+        // Whoever aborts from here on finds the message; who did before has left a mark.
+        let result = match request.is_aborted() {
+            true => Err(Errno::ECANCELED),
+            false => self.cross(id, request),
+        };
+        self.withdraw(id);
+        result
+    }
+
+    fn next_id(&self) -> u32 {
+        self.ids.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The id that a message has on the other side, while it is there.
+    pub fn id_across(&self, message: MessageId) -> Option<u32> {
+        let across = self.across.lock();
+        across.iter().find(|(known, _)| *known == message).map(|(_, id)| *id)
+    }
+
+    /// True while a message is on the other side by this id, or about to be.
+    pub fn is_across(&self, id: u32) -> bool {
+        self.across.lock().iter().any(|(_, known)| *known == id)
+    }
+
+    fn ask_as(&self, words: Words, payload: &mut [u8]) -> Result<usize, Errno> {
         let flags = CallFlags::READ | CallFlags::WRITE;
         // SAFETY: the payload is borrowed exclusively until the call returns.
         unsafe { self.call(words, payload.as_mut_ptr(), payload.len(), flags) }
@@ -108,19 +203,17 @@ impl<B: Cross> SchemeAgent<B> {
         len: usize,
         flags: CallFlags,
     ) -> Result<usize, Errno> {
-        let id = self.ids.fetch_add(1, Ordering::Relaxed);
-        let words = Words { id, len: len as u32, ..words }.encode();
         // SAFETY: as the caller's.
-        unsafe { self.handle.raw().raw_call(base, len, flags, &words) }.map_err(Errno::from)
+        unsafe { self.handle.raw().raw_call(base, len, flags, &words.encode()) }
+            .map_err(Errno::from)
     }
 
-    /// Sends a request across and takes its answer, without ending it: it is as it was, but for
-    /// what an answer brought, and may be sent again.
-    pub fn cross(&self, request: &mut Request<'_, B>) -> Result<usize, Errno> {
+    fn cross(&self, id: u32, request: &mut Request<'_, B>) -> Result<usize, Errno> {
         let (words, carries) = request.body().words()?;
+        let words = Words { id, ..words };
         request.count(Counts { crossings: 1, translations: 1, ..Counts::default() });
         match carries {
-            Carries::Nothing => self.ask(words, &mut []),
+            Carries::Nothing => self.ask_as(words, &mut []),
             // More bytes than there is room for are a lie.
             Carries::Data => match self.cross_data(words, request)? {
                 count if count > request.len() => Err(Errno::EPROTO),
@@ -131,9 +224,13 @@ impl<B: Cross> SchemeAgent<B> {
     }
 
     fn cross_data(&self, words: Words, request: &mut Request<'_, B>) -> Result<usize, Errno> {
+        if let Some((window, at)) = self.window_of(words, request) {
+            return self.refer(words, window, at, request.len());
+        }
         let len = request.len().min(MAX_DATA);
+        let words = Words { len: len as u32, ..words };
         if len == 0 {
-            return self.ask(words, &mut []);
+            return self.ask_as(words, &mut []);
         }
         let base = request.record().data.address();
         let flags = match request.access() {
@@ -154,15 +251,31 @@ impl<B: Cross> SchemeAgent<B> {
         }
     }
 
+    /// Where the data lies in a window of the handle's, if it does. Only the handle's own object
+    /// has windows.
+    fn window_of(&self, words: Words, request: &Request<'_, B>) -> Option<(u16, u32)> {
+        if words.object != 0 || !request.access().contains(Access::SHARED) {
+            return None;
+        }
+        self.windows.find(request.address(), request.len())
+    }
+
+    /// Sends words that refer to a part of a window.
+    fn refer(&self, words: Words, window: u16, at: u32, len: usize) -> Result<usize, Errno> {
+        let words = Words { window, object: at, len: len as u32, ..words };
+        // SAFETY: nothing is lent.
+        unsafe { self.call(words, core::ptr::null_mut(), 0, CallFlags::READ | CallFlags::WRITE) }
+    }
+
     /// Memory that is lent to this side already, or may be read-only: it goes as a copy.
     fn cross_copy(&self, words: Words, request: &mut Request<'_, B>) -> Result<usize, Errno> {
-        let len = request.len().min(MAX_DATA);
+        let len = words.len as usize;
         let mut copy = vec![0; len];
         request.count(Counts { copies: 1, maps: 1, ..Counts::default() });
         if request.access().contains(Access::FETCH) {
             request.fetch(0, &mut copy)?;
         }
-        let count = self.ask(words, &mut copy)?;
+        let count = self.ask_as(words, &mut copy)?;
         if request.access().contains(Access::FILL) {
             request.fill(0, copy.get(..count).ok_or(Errno::EPROTO)?)?;
         }
@@ -171,17 +284,43 @@ impl<B: Cross> SchemeAgent<B> {
 
     fn cross_parcel(&self, words: Words, request: &mut Request<'_, B>) -> Result<usize, Errno> {
         let mut parcel = Vec::new();
-        request.count(Counts { maps: 1, ..Counts::default() });
         request.body().pack([request.name(0), request.name(1)], &mut parcel)?;
-        let count = self.ask(words, &mut parcel)?;
+        let count = match self.parcel_room(parcel.len()) {
+            Some((room, window, at)) => {
+                room.copy_in(0, &parcel)?;
+                let count = self.refer(words, window, at, parcel.len())?;
+                room.copy_out(0, &mut parcel)?;
+                count
+            }
+            None => {
+                request.count(Counts { maps: 1, ..Counts::default() });
+                let words = Words { len: parcel.len() as u32, ..words };
+                self.ask_as(words, &mut parcel)?
+            }
+        };
         request.body_mut().unpack_reply(Status::ok(count), &parcel)?;
         Ok(count)
+    }
+
+    /// Room for a parcel in a window, where there is one.
+    fn parcel_room(&self, len: usize) -> Option<(Lent, u16, u32)> {
+        let room = self.windows.room(len)?;
+        let (window, at) = self.windows.find(room.address(), len)?;
+        Some((room, window, at))
     }
 }
 
 impl<B: Cross> Port<B> for SchemeAgent<B> {
-    fn begin<'s>(&'s self, mut request: Request<'s, B>) -> Outcome<'s, B> {
-        let result = self.cross(&mut request);
-        request.done(result)
+    fn begin<'s>(&'s self, request: Request<'s, B>) -> Outcome<'s, B> {
+        self.begin_announced(self.announce(request.id()), request)
+    }
+
+    /// Asks the other side for the abort, and waits for it to have heard. The message may be on
+    /// its way there still, or back: then the other side does not know it.
+    fn interrupt(&self, message: MessageId) {
+        let Some(id) = self.id_across(message) else { return };
+        while self.is_across(id) && self.abort_id(id) == Err(Errno::ENOENT) {
+            crate::sync::pause();
+        }
     }
 }

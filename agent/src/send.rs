@@ -178,7 +178,7 @@ impl<B: Send + 'static> Message<B> {
         let (record, rest) = unsafe { (&mut *heap.record.0.get(), &mut (*late).rest) };
         rest.write(Rest::new(Reply::Nobody(PhantomData)));
         record.late = late;
-        record.flags = Flags::SENT;
+        record.flags = Flags::SENT | Flags::WHOLE;
         Message { heap, body: PhantomData }
     }
 
@@ -217,6 +217,14 @@ impl<B: Send + 'static> Message<B> {
     /// Takes the data out.
     pub fn take_data(&mut self) -> Bytes {
         self.set_data(Bytes::None)
+    }
+
+    /// Lets go of the data.
+    #[inline]
+    pub fn drop_data(&mut self) {
+        if !matches!(self.owned_mut().data, Bytes::None) {
+            self.take_data();
+        }
     }
 
     /// Puts names in, two at most; more are dropped. What was there is gone.
@@ -353,6 +361,24 @@ impl<B: Send + 'static> Message<B> {
         Started(self.into_record())
     }
 
+    /// Puts the message under way, as one that nobody else knows of.
+    #[inline]
+    pub(crate) fn start_alone(&mut self, origin: &Origin) -> NonNull<Record<B>> {
+        self.prepare(Some(origin));
+        self.record_mut().flags.remove(Flags::DROPPED);
+        let state = self.heap.state();
+        state.start(state.sends().wrapping_add(1), false, false);
+        Heap::raw(&self.heap)
+    }
+
+    /// Makes a ticket for such a message, before it is given to its keeper.
+    pub(crate) fn share(&mut self) -> Ticket<B> {
+        self.expect_abort();
+        let state = self.heap.state();
+        state.start(state.sends(), true, false);
+        Ticket::new(Counted::clone(&self.heap), state.sends())
+    }
+
     /// Puts the message under way as the child of another one that is begun: with names and
     /// chain of that, its sender's way of waiting, and the data set by `set_slot`.
     ///
@@ -366,7 +392,7 @@ impl<B: Send + 'static> Message<B> {
         // SAFETY: held by the caller.
         let parent = unsafe { parent.as_mut() };
         let inherited = Flags::SENT | Flags::PRIORITY;
-        self.record_mut().flags = parent.flags & inherited;
+        self.record_mut().flags = parent.flags & inherited | Flags::WHOLE;
         // An abort of the parent needs a way to the child.
         self.expect_abort();
         let started = self.start(reply, None).0;

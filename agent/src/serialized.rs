@@ -11,6 +11,7 @@ use crate::{
     port::{Catch, MessageId, Port},
     request::{Outcome, Request},
     status::Errno,
+    sync::left_out,
     wait::Wait,
 };
 
@@ -137,10 +138,10 @@ where
             return request.keep_through(self, Through::Queue);
         }
         let mut record = request.parts().0;
-        request.record_mut().chain().push(gate);
+        let held = request.record_mut().chain().push(gate);
         let outcome = self.guard.begin(self.catch.as_deref(), request, &self.port);
         // SAFETY: done or not handed over yet, so the record is this chain's.
-        unsafe { record.as_mut() }.chain().pop();
+        unsafe { record.as_mut() }.chain().return_to(held);
         self.guard.leave(gate);
         outcome
     }
@@ -252,9 +253,12 @@ impl<B: Send + 'static, P: Port<B> + 'static> Port<B> for ThreadPort<B, P> {
     }
 
     fn abort(&self, id: MessageId) {
-        if let Some(record) = self.gate().cancel(id) {
+        match self.gate().cancel(id) {
             // SAFETY: taken off the queue, so held.
-            unsafe { engine::complete(record, Errno::ECANCELED.into()) }
+            Some(record) => unsafe { engine::complete(record, Errno::ECANCELED.into()) },
+            // The thread has it, and may wait with it.
+            None if !left_out("interrupt") => self.port.interrupt(id),
+            None => {}
         }
     }
 }

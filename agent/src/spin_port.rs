@@ -24,6 +24,18 @@ use crate::{
 pub struct SpinPort<B: 'static> {
     state: Mutex<State<B>>,
     limit: usize,
+    watch: Option<Arc<dyn Watch>>,
+}
+
+/// Is told what happens at a port, in the context of whoever does it, and must not wait: for a
+/// port whose receivers are no threads that could be woken.
+pub trait Watch: Send + Sync {
+    /// A message was queued. By now it may be received.
+    fn queued(&self);
+
+    /// The sender of a message that does not wait in the queue no longer wants it: a receiver
+    /// has it, or is just getting it and finds it [aborted](Kept::aborted).
+    fn aborted(&self, id: MessageId);
 }
 
 struct State<B: 'static> {
@@ -37,9 +49,18 @@ struct State<B: 'static> {
 impl<B: Send + 'static> SpinPort<B> {
     /// A port for up to `limit` messages of senders that do not wait.
     pub fn new(limit: usize) -> Arc<SpinPort<B>> {
+        SpinPort::make(limit, None)
+    }
+
+    /// The same, with somebody who is told of what happens there.
+    pub fn watched(limit: usize, watch: Arc<dyn Watch>) -> Arc<SpinPort<B>> {
+        SpinPort::make(limit, Some(watch))
+    }
+
+    fn make(limit: usize, watch: Option<Arc<dyn Watch>>) -> Arc<SpinPort<B>> {
         let (queue, sleepers) = (Queue::new(), VecDeque::new());
         let state = State { queue, sleepers, sleeps: 0, open: true };
-        Arc::new(SpinPort { state: Mutex::new(state), limit })
+        Arc::new(SpinPort { state: Mutex::new(state), limit, watch })
     }
 
     /// The next message, those with priority first; `None` where none waits.
@@ -47,6 +68,21 @@ impl<B: Send + 'static> SpinPort<B> {
         let record = self.state.lock().queue.pop()?;
         // SAFETY: taken off the queue, so held.
         Some(unsafe { Kept::new(record) })
+    }
+
+    /// The next message, if `wanted` says yes to what it asks; it stays queued where it says no,
+    /// and the answer is `Err`. `wanted` is called with the queue locked.
+    #[allow(clippy::result_unit_err)] // there is one reason
+    pub fn get_if(&self, wanted: impl FnOnce(&B) -> bool) -> Result<Option<Kept<B>>, ()> {
+        let mut state = self.state.lock();
+        let Some(record) = state.queue.first() else { return Ok(None) };
+        // SAFETY: held by the queue, which is locked.
+        if !wanted(&unsafe { record.as_ref() }.body) {
+            return Err(());
+        }
+        let record = state.queue.pop();
+        // SAFETY: taken off the queue, so held.
+        Ok(record.map(|record| unsafe { Kept::new(record) }))
     }
 
     /// Waits for the next message; `None` once the port is closed. A receiver may be woken in
@@ -187,13 +223,18 @@ impl<B: Send + 'static> Port<B> for SpinPort<B> {
         for waker in [receipt, sleeper].into_iter().flatten() {
             waker.wake();
         }
+        if let Some(watch) = &self.watch {
+            watch.queued();
+        }
     }
 
     fn abort(&self, id: MessageId) {
         let found = self.state.lock().queue.remove(id, |_| true);
-        if let Some(record) = found {
+        match (found, &self.watch) {
             // SAFETY: taken off the queue, so held.
-            unsafe { engine::complete(record, Errno::ECANCELED.into()) }
+            (Some(record), _) => unsafe { engine::complete(record, Errno::ECANCELED.into()) },
+            (None, Some(watch)) if !left_out("spin-watch") => watch.aborted(id),
+            (None, _) => {}
         }
     }
 }

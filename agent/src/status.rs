@@ -57,6 +57,7 @@ errnos! {
     ERANGE = 34, "result too large";
     EDEADLK = 35, "the caller's own chain holds the port";
     ENAMETOOLONG = 36, "name too long";
+    ENOLCK = 37, "no more locks";
     ENOSYS = 38, "no such operation";
     ENOTEMPTY = 39, "directory not empty";
     ELOOP = 40, "too many links or layers";
@@ -67,6 +68,7 @@ errnos! {
     ECONNRESET = 104, "the other side is gone";
     ETIMEDOUT = 110, "timed out";
     ESTALE = 116, "no longer the same object";
+    EDQUOT = 122, "over the quota";
     ECANCELED = 125, "cancelled";
 }
 

@@ -6,7 +6,11 @@
 //! | 1 | 0–63 | offset |
 //! | 2 | 0–31, 32–63 | length of the data; offset in the window, or, without one, the object |
 //!
-//! The object is an index into the handle's own table; 0 is what the handle was opened on.
+//! The object is an index into the handle's own table; 0 is what the handle was opened on. With a
+//! window there is no room for it: data in a window is the handle's own object's, and a parcel in
+//! a window says itself what object it is about.
+//!
+//! An abort is a message of its own, [`Words::ABORT`], with the id of the one that it is meant for.
 
 use alloc::vec::Vec;
 
@@ -30,6 +34,10 @@ pub struct Words {
 }
 
 impl Words {
+    /// The operation that aborts what the handle has under way with the same id. It is the agents'
+    /// own, no body's.
+    pub const ABORT: u16 = u16::MAX;
+
     /// As they cross.
     pub fn encode(self) -> [u64; 3] {
         [
@@ -69,7 +77,7 @@ pub trait Cross: Send + Sized + 'static {
     /// what does not cross.
     fn words(&self) -> Result<(Words, Carries), Errno>;
 
-    /// Packs arguments and names into `parcel`, with room for the reply.
+    /// Packs arguments, names and the object into `parcel`, with room for the reply.
     fn pack(&self, names: [Option<&[u8]>; 2], parcel: &mut Vec<u8>) -> Result<(), Errno>;
 
     /// Takes the reply's values out of what came back. `EPROTO` for a reply that makes no sense.

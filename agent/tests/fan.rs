@@ -8,8 +8,8 @@ use std::{
 };
 
 use agent::{
-    Call, Child, Data, Errno, Exchange, Fan, Inbox, Kept, Message, Neighbour, Outcome, Port,
-    Request, Saved, Serialized, Status, ThreadPort, sum,
+    Call, Came, Child, Data, Errno, Exchange, Fan, Inbox, Kept, Message, Meter, Neighbour, Origin,
+    Outcome, Port, Request, Saved, Serialized, Status, ThreadPort, prefix, sum,
 };
 use common::{Inline, Keeper, Park, Target, Trail, block_on};
 
@@ -48,9 +48,9 @@ impl Port<Trail> for Stripe {
     }
 }
 
-fn merge(parent: &mut Trail, child: &Trail, so_far: Status, status: Status) -> Status {
-    parent.extend(child);
-    sum(parent, child, so_far, status)
+fn merge(parent: &mut Trail, so_far: Status, child: Came<'_, Trail>) -> Status {
+    parent.extend(child.body);
+    sum(parent, so_far, child)
 }
 
 /// Fills what it sees with its number, at once.
@@ -230,4 +230,39 @@ fn joins_and_children_are_used_again() {
         }
     }
     assert_eq!(inbox.outstanding(), 0);
+}
+
+#[test]
+fn what_children_begun_at_once_cost_is_in_the_rows_of_their_layers() {
+    let edge = |layer| -> Target { Arc::new(Neighbour::new(Arc::new(Fills(1)) as Target, layer)) };
+    let stripe: Target = Arc::new(Stripe::over([edge(2), edge(3)]));
+    let top = Neighbour::new(stripe, 1);
+    let mut room = [0; 6];
+    let mut origin = Origin::root();
+    origin.set_meter(Some(Meter::new(4, || 0)));
+    let mut call = Call::new(Trail::new(), Data::sink(&mut room));
+    assert_eq!(top.call(&mut origin, &Park, &mut call), Status::ok(6));
+    let meter = origin.set_meter(None).unwrap();
+    let rows: Vec<_> =
+        meter.rows().iter().map(|row| (row.counts.messages, row.counts.looks)).collect();
+    assert_eq!(rows, [(0, 0), (1, 0), (1, 1), (1, 1)]);
+    assert_eq!((origin.counts().messages, origin.counts().looks), (3, 2));
+}
+
+#[test]
+fn of_parts_that_are_shared_out_what_comes_before_the_first_gap_counts() {
+    let ends = |ends: [Status; 3]| {
+        (0..3).zip(ends).fold(Status::OK, |so_far, (at, status)| {
+            let body = &Trail::new();
+            let range = at * 10..(at + 1) * 10;
+            prefix(&mut Trail::new(), so_far, Came { body, range, status })
+        })
+    };
+    let (full, short, error) = (Status::ok(10), Status::ok(4), Status::from(Errno::EIO));
+    assert_eq!(ends([full, full, full]), Status::ok(30));
+    assert_eq!(ends([full, short, full]), Status::ok(14));
+    assert_eq!(ends([full, Status::OK, full]), Status::ok(10));
+    assert_eq!(ends([short, full, Status::ok(10)]), Status::ok(4));
+    assert_eq!(ends([full, Status::ok(99), Status::OK]), Status::ok(20));
+    assert_eq!(ends([short, error, Errno::ENOSPC.into()]), error);
 }

@@ -11,7 +11,10 @@ use std::{
     thread,
 };
 
-use agent::{Bytes, Call, Data, Errno, Exchange, Inbox, Message, SpinPort, Status, Wait, Woken};
+use agent::{
+    Bytes, Call, Data, Errno, Exchange, Inbox, Message, MessageId, SpinPort, Status, Wait, Watch,
+    Woken,
+};
 use common::{Bell, Clock, Never, Park, Target, Trail, until, watched};
 
 type Shared = Arc<SpinPort<Trail>>;
@@ -217,4 +220,57 @@ fn one_that_was_woken_in_vain_sleeps_again_and_is_woken_again() {
     });
     assert!(port.wait(&wait).is_some());
     assert_eq!(bell.rings(), 2);
+}
+
+/// Notes what it is told.
+#[derive(Default)]
+struct Notes {
+    queued: AtomicUsize,
+    aborted: std::sync::Mutex<Vec<MessageId>>,
+}
+
+impl Watch for Notes {
+    fn queued(&self) {
+        self.queued.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn aborted(&self, id: MessageId) {
+        self.aborted.lock().unwrap().push(id);
+    }
+}
+
+#[test]
+fn a_watch_is_told_of_what_is_queued_and_of_aborts_of_what_was_taken() {
+    let notes = Arc::new(Notes::default());
+    let (port, inbox) = (SpinPort::watched(1, notes.clone()), Inbox::new(8));
+    let (mut first, mut second) = (numbered(1), numbered(2));
+    let tickets = [first.ticket(), second.ticket()];
+    let ids = [first.id(), second.id()];
+    assert!(inbox.send(first, &(port.clone() as Target)).is_ok());
+    let kept = port.get().unwrap();
+    assert!(inbox.send(second, &(port.clone() as Target)).is_ok());
+    send(&inbox, &port, 3);
+    assert_eq!(inbox.get().unwrap().status(), Errno::EAGAIN.into());
+    assert_eq!(notes.queued.load(Ordering::SeqCst), 2, "what is refused is not queued");
+    let copies = tickets.clone();
+    tickets.iter().chain(&copies).for_each(agent::Ticket::abort);
+    assert_eq!(*notes.aborted.lock().unwrap(), [ids[0]], "once, and not of what waited");
+    assert_eq!(inbox.get().unwrap().id(), ids[1]);
+    kept.done(Status::OK);
+    assert!(tickets.iter().chain(&copies).all(agent::Ticket::is_done));
+    assert_eq!(inbox.get().unwrap().id(), ids[0]);
+}
+
+#[test]
+fn what_a_receiver_does_not_want_yet_stays_first() {
+    let (port, inbox) = (SpinPort::new(8), Inbox::new(8));
+    assert!(matches!(port.get_if(|_| true), Ok(None)));
+    (1..=2).for_each(|number| send(&inbox, &port, number));
+    assert!(port.get_if(|body| body[0] == 2).is_err());
+    assert_eq!(port.len(), 2);
+    let kept = port.get_if(|body| body[0] == 1).unwrap().unwrap();
+    assert_eq!((kept.body()[0], port.len()), (1, 1));
+    drop(kept);
+    port.abandon();
+    assert_eq!(std::iter::from_fn(|| inbox.get()).count(), 2);
 }

@@ -5,11 +5,12 @@ use alloc::{
     format,
     string::{String, ToString},
     sync::Arc,
+    vec::Vec,
 };
 
 use agent::{Neighbour, Wait};
 
-use crate::{Body, Driver, attr::Time, describe::Description};
+use crate::{Body, Driver, attr::Time, describe::Description, secret::Secret};
 
 /// What a driver stands on: the edge down, and what is there.
 ///
@@ -43,6 +44,8 @@ pub enum OptionKind {
     Text,
     /// True or false.
     Flag,
+    /// The path of a file; the driver is given what is in it.
+    Secret,
 }
 
 impl OptionKind {
@@ -53,6 +56,7 @@ impl OptionKind {
             OptionKind::Size => "a size in bytes, such as 65536 or \"64 MiB\"",
             OptionKind::Text => "a text",
             OptionKind::Flag => "true or false",
+            OptionKind::Secret => "the path of a file",
         }
     }
 }
@@ -79,6 +83,8 @@ pub enum OptionValue {
     Text(String),
     /// True or false.
     Flag(bool),
+    /// What is in a file.
+    Secret(Secret),
 }
 
 /// The options given to one driver; keys and types are those of its kind.
@@ -107,6 +113,14 @@ impl Options {
         }
     }
 
+    /// What is in a file, if one is given.
+    pub fn secret(&self, key: &str) -> Option<&Secret> {
+        match self.0.get(key) {
+            Some(OptionValue::Secret(secret)) => Some(secret),
+            _ => None,
+        }
+    }
+
     /// A flag; `false` if not given.
     pub fn flag(&self, key: &str) -> bool {
         matches!(self.0.get(key), Some(OptionValue::Flag(true)))
@@ -116,6 +130,17 @@ impl Options {
 /// A driver made, or one clear reason why not.
 pub type Built = Result<Arc<dyn Driver>, String>;
 
+/// How many others a kind of driver stands on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stands {
+    /// None: it is the bottom of a stack.
+    Alone,
+    /// One.
+    OnOne,
+    /// Two or more, in an order that matters.
+    OnSeveral,
+}
+
 /// A kind of driver, as a description of a stack names it.
 #[derive(Clone, Copy)]
 pub struct Kind {
@@ -123,19 +148,21 @@ pub struct Kind {
     pub name: &'static str,
     /// What it is, in a few words.
     pub help: &'static str,
-    /// It stands on another driver.
-    pub stands: bool,
+    /// How many others it stands on.
+    pub stands: Stands,
     /// The options that it takes.
     pub options: &'static [OptionSpec],
-    /// Makes one. `lower` is there where the kind stands on another. The text of an error says
-    /// what is wrong and what to do; the driver's name is added by the caller.
-    pub make: fn(options: &Options, lower: Option<Lower>, context: &Context) -> Built,
+    /// Makes one on as many others as the kind stands on. The text of an error says what is
+    /// wrong and what to do; the driver's name is added by the caller.
+    pub make: fn(options: &Options, lower: Vec<Lower>, context: &Context) -> Built,
 }
 
 impl Lower {
-    /// What a kind that stands on another was given. An error where it was not: that is the
+    /// What a kind that stands on one other was given. An error where it was not: that is the
     /// caller's mistake, since `stands` says so.
-    pub fn required(lower: Option<Lower>, kind: &Kind) -> Result<Lower, String> {
-        lower.ok_or_else(|| format!("a {} stands on another driver: say on = \"…\"", kind.name))
+    pub fn required(lower: Vec<Lower>, kind: &Kind) -> Result<Lower, String> {
+        let one: Result<[Lower; 1], _> = lower.try_into();
+        one.map(|[lower]| lower)
+            .map_err(|_| format!("a {} stands on another driver: say on = \"…\"", kind.name))
     }
 }

@@ -2,8 +2,9 @@
 //! arguments, names and the reply's values.
 //!
 //! A parcel is [`PARCEL`] bytes of arguments (eight little-endian words: lengths of the two
-//! names, then what the operation needs), the names, and room: the reply's [`REPLY`] bytes are
-//! put over it. Whatever comes from the other side is copied, checked, then used.
+//! names, what the operation needs, last the object), the names, and room: the reply's [`REPLY`]
+//! bytes are put over it. The words of the message name the object too, but for a parcel in a
+//! window. Whatever comes from the other side is copied, checked, then used.
 
 use alloc::vec::Vec;
 
@@ -48,6 +49,8 @@ mod code {
 }
 
 type Args = [u64; 8];
+/// The argument that is the object.
+const OBJECT: usize = 7;
 
 fn object(node: Node) -> Result<u32, Errno> {
     u32::try_from(node.0).map_err(|_| Errno::EOVERFLOW)
@@ -89,6 +92,7 @@ impl Cross for Body {
             return Err(Errno::ENAMETOOLONG);
         }
         args[0] = len(names[0]) as u64 | (len(names[1]) as u64) << 32;
+        args[OBJECT] = u64::from(self.words()?.0.object);
         match self.op {
             Op::Discard { len, .. } => args[1] = len,
             Op::Create { mode, flags, .. } => {
@@ -177,7 +181,11 @@ impl Parcel {
         if Parcel::carries(words)? == Carries::Parcel {
             names = unpack_args(parcel, &mut args)?;
         }
-        let op = unpack_op(words, &args).ok_or(Errno::EPROTO)?;
+        let mut words = *words;
+        if words.window != 0 {
+            words.object = u32::try_from(args[OBJECT]).map_err(|_| Errno::EPROTO)?;
+        }
+        let op = unpack_op(&words, &args).ok_or(Errno::EPROTO)?;
         check_names(&op, &mut names)?;
         Ok(Parcel { body: Body::new(op, cred), names })
     }

@@ -8,7 +8,7 @@ use alloc::sync::Arc;
 
 use driver::{
     Body, Class, Description, Driver, Errno, Exchange, Features, Kind, Op, Outcome, Port, Ready,
-    Request, Status,
+    Request, Stands, Status,
 };
 
 /// The null device.
@@ -19,7 +19,7 @@ pub struct Null;
 pub const KIND: Kind = Kind {
     name: "null",
     help: "reads end at once, writes vanish",
-    stands: false,
+    stands: Stands::Alone,
     options: &[],
     make: |_, _, _| Ok(Arc::new(Null)),
 };

@@ -9,11 +9,11 @@ mod gpt;
 mod mbr;
 mod table;
 
-use alloc::{format, string::String, sync::Arc};
+use alloc::{format, string::String, sync::Arc, vec::Vec};
 
 use driver::{
     Body, Built, Class, Context, Description, Driver, Errno, Exchange, Kind, Lower, Op, OptionKind,
-    OptionSpec, Options, Outcome, Part, Port, Request, Saved, Status,
+    OptionSpec, Options, Outcome, Part, Port, Request, Saved, Stands, Status,
 };
 
 use table::{Disk, Table};
@@ -29,7 +29,7 @@ pub struct Partition {
 pub const KIND: Kind = Kind {
     name: "partition",
     help: "one partition of the disk below",
-    stands: true,
+    stands: Stands::OnOne,
     options: &[
         OptionSpec {
             key: "number",
@@ -47,7 +47,7 @@ pub const KIND: Kind = Kind {
     make,
 };
 
-fn make(options: &Options, lower: Option<Lower>, context: &Context) -> Built {
+fn make(options: &Options, lower: Vec<Lower>, context: &Context) -> Built {
     let lower = Lower::required(lower, &KIND)?;
     let number = options.integer("number").ok_or("say which partition: number = 1")?;
     let table = Table::named(options.text("table").unwrap_or("auto"))?;
@@ -143,5 +143,9 @@ impl Port<Body> for Partition {
 impl Driver for Partition {
     fn describe(&self) -> Description {
         Description { class: Class::Block, size: self.len, ..self.lower.description }
+    }
+
+    fn passes_data(&self) -> bool {
+        true
     }
 }

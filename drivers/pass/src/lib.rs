@@ -4,11 +4,11 @@
 
 extern crate alloc;
 
-use alloc::sync::Arc;
+use alloc::{sync::Arc, vec::Vec};
 
 use driver::{
     Body, Built, Context, Description, Driver, Kind, Lower, OptionKind, OptionSpec, Options,
-    Outcome, Port, Request,
+    Outcome, Port, Request, Stands,
 };
 
 /// The layer that does nothing, and steps out of the way.
@@ -39,7 +39,7 @@ impl Hears {
 pub const KIND: Kind = Kind {
     name: "pass",
     help: "passes every message down as it came",
-    stands: true,
+    stands: Stands::OnOne,
     options: &[OptionSpec {
         key: "frames",
         kind: OptionKind::Flag,
@@ -49,7 +49,7 @@ pub const KIND: Kind = Kind {
     make,
 };
 
-fn make(options: &Options, lower: Option<Lower>, _: &Context) -> Built {
+fn make(options: &Options, lower: Vec<Lower>, _: &Context) -> Built {
     let lower = Lower::required(lower, &KIND)?;
     Ok(match options.flag("frames") {
         true => Arc::new(Hears::new(lower)),
@@ -75,10 +75,18 @@ impl Driver for Pass {
     fn describe(&self) -> Description {
         self.lower.description
     }
+
+    fn passes_data(&self) -> bool {
+        true
+    }
 }
 
 impl Driver for Hears {
     fn describe(&self) -> Description {
         self.lower.description
+    }
+
+    fn passes_data(&self) -> bool {
+        true
     }
 }

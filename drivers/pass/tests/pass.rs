@@ -35,7 +35,7 @@ fn pass_on<D: Driver + 'static>(driver: Arc<D>, frames: bool) -> Arc<dyn Driver>
     let mut options = Options::default();
     options.set("frames", OptionValue::Flag(frames));
     let context = Context { now: Time::default, wait: &Spin };
-    (driver_pass::KIND.make)(&options, Some(lower), &context).ok().unwrap()
+    (driver_pass::KIND.make)(&options, vec![lower], &context).ok().unwrap()
 }
 
 const READ: Body = Body::new(Op::Read { node: Node::ROOT, offset: 0 }, Cred::ROOT);
@@ -82,6 +82,6 @@ fn a_late_completion_comes_up_through_it() {
 #[test]
 fn without_a_lower_driver_there_is_a_clear_error() {
     let context = Context { now: Time::default, wait: &Spin };
-    let error = (driver_pass::KIND.make)(&Options::default(), None, &context).err().unwrap();
+    let error = (driver_pass::KIND.make)(&Options::default(), vec![], &context).err().unwrap();
     assert!(error.contains("stands on another driver"));
 }

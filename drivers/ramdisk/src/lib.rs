@@ -6,11 +6,11 @@ extern crate alloc;
 
 mod pages;
 
-use alloc::{format, string::String, sync::Arc};
+use alloc::{format, string::String, sync::Arc, vec::Vec};
 
 use driver::{
     Body, Built, Class, Context, Description, Driver, Errno, Exchange, Features, Kind, Node, Op,
-    OptionKind, OptionSpec, Options, Outcome, Port, Request, Status,
+    OptionKind, OptionSpec, Options, Outcome, Port, Request, Stands, Status,
 };
 use spin::RwLock;
 
@@ -116,7 +116,7 @@ impl Driver for Ramdisk {
 pub const KIND: Kind = Kind {
     name: "ramdisk",
     help: "a sparse disk in memory",
-    stands: false,
+    stands: Stands::Alone,
     options: &[
         OptionSpec {
             key: "size",
@@ -140,7 +140,7 @@ pub const KIND: Kind = Kind {
     make,
 };
 
-fn make(options: &Options, _: Option<driver::Lower>, _: &Context) -> Built {
+fn make(options: &Options, _: Vec<driver::Lower>, _: &Context) -> Built {
     let size = options.integer("size").ok_or("say its size, such as size = \"64 MiB\"")?;
     let block_size = options.integer("block_size").unwrap_or(512);
     Ok(Arc::new(Ramdisk::new(size, block_size, options.flag("read_only"))?))

@@ -152,7 +152,7 @@ fn make(options: &[(&str, u64)]) -> driver::Built {
     for (key, value) in options {
         given.set(key, OptionValue::Integer(*value));
     }
-    (KIND.make)(&given, None, &Context { now: Time::default, wait: &Spin })
+    (KIND.make)(&given, vec![], &Context { now: Time::default, wait: &Spin })
 }
 
 #[test]

@@ -4,10 +4,12 @@ use alloc::{
     format,
     string::{String, ToString},
     sync::Arc,
+    vec::Vec,
 };
 
 use driver::{
     Built, Class, Context, Errno, Features, Kind, Lower, Node, OptionKind, OptionSpec, Options,
+    Stands,
 };
 use redoxfs::{BLOCK_SIZE, FileSystem};
 use redoxfs_disk::PortDisk;
@@ -26,7 +28,7 @@ const CALLS: u64 = 1 << 22;
 pub const KIND: Kind = Kind {
     name: "redoxfs",
     help: "the RedoxFS on the block driver below",
-    stands: true,
+    stands: Stands::OnOne,
     options: &[
         OptionSpec {
             key: "read_only",
@@ -44,7 +46,7 @@ pub const KIND: Kind = Kind {
     make,
 };
 
-fn make(options: &Options, lower: Option<Lower>, context: &Context) -> Built {
+fn make(options: &Options, lower: Vec<Lower>, context: &Context) -> Built {
     let lower = Lower::required(lower, &KIND)?;
     let below = lower.description;
     if below.class != Class::Block {

@@ -20,7 +20,7 @@
 //!
 //! `name`, `kind` and `on` are the same for every driver, all other keys are options of its
 //! kind. What a driver stands on is said in `on` and nowhere else: a name is a neighbour, a path
-//! is a port of another process. [`parse`] checks a description and puts it in order, bottom
+//! is a port of another process; kinds that stand on several take a list of them. [`parse`] checks a description and puts it in order, bottom
 //! first; [`Plan::build`] makes the drivers.
 #![no_std]
 #![forbid(unsafe_code)]

@@ -1,8 +1,8 @@
 //! From the text of a description to a checked plan.
 
-use alloc::{format, string::String, string::ToString, vec::Vec};
+use alloc::{format, string::String, string::ToString, vec, vec::Vec};
 
-use driver::{Kind, Options};
+use driver::{Kind, Options, Stands};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -126,21 +126,62 @@ impl Source<'_> {
         })
     }
 
-    fn on(&self, at: usize, table: &DeTable<'_>, kind: &Kind) -> Result<On, Fault> {
-        match (self.text_of(table, "on")?, kind.stands) {
-            (None, false) => Ok(On::Nothing),
-            (None, true) => Err(self
-                .fault(at, "on", format!("is missing: a {} stands on another", kind.name))
-                .hint(
-                    "say on = \"name\" for a driver here, on = \"/scheme/…\" for another process",
-                )),
-            (Some((at, _)), false) => Err(self
-                .fault(at, "on", format!("a {} stands on nothing", kind.name))
-                .hint("leave it out")),
-            (Some((at, path)), true) if path.starts_with('/') => {
-                Ok(On::Across { path, line: self.line(at) })
+    fn on(&self, at: usize, table: &DeTable<'_>, kind: &Kind) -> Result<Vec<On>, Fault> {
+        let missing = |how: &str| {
+            self.fault(at, "on", format!("is missing: a {} stands on {how}", kind.name))
+        };
+        match (table.get("on"), kind.stands) {
+            (None, Stands::Alone) => Ok(Vec::new()),
+            (None, Stands::OnOne) => Err(missing("another").hint(
+                "say on = \"name\" for a driver here, on = \"/scheme/…\" for another process",
+            )),
+            (None, Stands::OnSeveral) => {
+                Err(missing("several").hint("say on = [\"one\", \"other\"], in their order"))
             }
-            (Some((at, name)), true) => Ok(On::Neighbour { name, line: self.line(at) }),
+            (Some(value), Stands::Alone) => Err(self
+                .fault(value.span().start, "on", format!("a {} stands on nothing", kind.name))
+                .hint("leave it out")),
+            (Some(value), Stands::OnOne) => Ok(vec![self.on_one(value, kind)?]),
+            (Some(value), Stands::OnSeveral) => self.on_several(value, kind),
+        }
+    }
+
+    fn on_one(&self, value: &Spanned<DeValue<'_>>, kind: &Kind) -> Result<On, Fault> {
+        let at = value.span().start;
+        match value.get_ref() {
+            DeValue::String(text) => Ok(self.on_name(at, text)),
+            DeValue::Array(_) => Err(self
+                .fault(at, "on", format!("is a list, but a {} stands on one driver", kind.name))
+                .hint("name that one, without brackets")),
+            _ => Err(self.fault(at, "on", "is not a text").hint("write it between quotes")),
+        }
+    }
+
+    fn on_several(&self, value: &Spanned<DeValue<'_>>, kind: &Kind) -> Result<Vec<On>, Fault> {
+        let few = || {
+            self.fault(value.span().start, "on", format!("a {} stands on two or more", kind.name))
+                .hint("write a list: on = [\"one\", \"other\"]")
+        };
+        let DeValue::Array(list) = value.get_ref() else { return Err(few()) };
+        let mut several: Vec<On> = Vec::new();
+        for item in list.iter() {
+            let on = self.on_one(item, kind)?;
+            if several.iter().any(|other| other.place() == on.place()) {
+                let reason = format!("names \"{}\" twice", on.place());
+                return Err(self
+                    .fault(item.span().start, "on", reason)
+                    .hint("each has to be another's"));
+            }
+            several.push(on);
+        }
+        if several.len() < 2 { Err(few()) } else { Ok(several) }
+    }
+
+    fn on_name(&self, at: usize, text: &str) -> On {
+        let line = self.line(at);
+        match text.starts_with('/') {
+            true => On::Across { path: text.into(), line },
+            false => On::Neighbour { name: text.into(), line },
         }
     }
 

@@ -13,11 +13,9 @@ use driver::{Kind, Options};
 
 use crate::fault::{Fault, nearest};
 
-/// What a driver stands on.
+/// One of the drivers that a driver stands on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum On {
-    /// Nothing.
-    Nothing,
     /// A driver of the same description and process.
     Neighbour {
         /// Its name.
@@ -41,8 +39,8 @@ pub struct Entry {
     pub name: String,
     /// Its kind.
     pub kind: Kind,
-    /// What it stands on.
-    pub on: On,
+    /// What it stands on, in the order of the description.
+    pub on: Vec<On>,
     /// Its options, checked against the kind.
     pub options: Options,
     /// The line where it begins.
@@ -64,16 +62,15 @@ pub(crate) fn order(entries: Vec<Entry>) -> Result<Plan, Fault> {
         entries.iter().enumerate().map(|(i, entry)| (entry.name.as_str(), i)).collect();
     let mut below = Vec::new();
     for entry in &entries {
-        below.push(match &entry.on {
-            On::Neighbour { name, line } => Some(find(&index, entry, name, *line)?),
-            _ => None,
-        });
+        let neighbours = entry.neighbours();
+        let found = neighbours.map(|(name, line)| find(&index, entry, name, line));
+        below.push(found.collect::<Result<Vec<usize>, Fault>>()?);
     }
-    let mut depths = Vec::new();
+    let mut heights = Heights { entries: &entries, below: &below, known: vec![0; entries.len()] };
     for start in 0..entries.len() {
-        depths.push(depth(&entries, &below, start)?);
+        heights.of(start, &mut Vec::new())?;
     }
-    let mut sorted: Vec<(usize, Entry)> = depths.into_iter().zip(entries).collect();
+    let mut sorted: Vec<(usize, Entry)> = heights.known.into_iter().zip(entries).collect();
     sorted.sort_by_key(|(depth, _)| *depth);
     Ok(Plan { entries: sorted.into_iter().map(|(_, entry)| entry).collect() })
 }
@@ -94,29 +91,73 @@ fn find(
     })
 }
 
-/// How many neighbours there are below.
-fn depth(entries: &[Entry], below: &[Option<usize>], start: usize) -> Result<usize, Fault> {
-    let (mut at, mut trail) = (start, vec![start]);
-    while let Some(next) = below[at] {
-        let entry = &entries[start];
-        if trail.contains(&next) {
-            let names: Vec<&str> =
-                trail.iter().chain([&next]).map(|i| entries[*i].name.as_str()).collect();
-            return Err(Fault::new(
-                entry.line,
-                "on",
-                format!("goes in a circle: {}", names.join(" on ")),
-            )
-            .hint("let one of them stand on something else"));
+/// How many layers each driver has, itself and the longest chain of neighbours below it.
+struct Heights<'e> {
+    entries: &'e [Entry],
+    below: &'e [Vec<usize>],
+    /// 0 where it is not known yet.
+    known: Vec<usize>,
+}
+
+impl Heights<'_> {
+    /// The height of `at`, to which `trail` leads from above.
+    fn of(&mut self, at: usize, trail: &mut Vec<usize>) -> Result<usize, Fault> {
+        if self.known[at] > 0 {
+            return Ok(self.known[at]);
         }
-        if trail.len() == MAX_LAYERS {
-            let reason = format!("\"{}\" has more than {MAX_LAYERS} layers", entry.name);
-            return Err(Fault::new(entry.line, "on", reason).hint("split the stack"));
+        if trail.len() > MAX_LAYERS {
+            return Err(self.too_high(trail[0]));
         }
-        trail.push(next);
-        at = next;
+        trail.push(at);
+        let (mut most, below) = (0, self.below);
+        for next in &below[at] {
+            if trail.contains(next) {
+                return Err(self.circle(trail, *next));
+            }
+            most = most.max(self.of(*next, trail)?);
+        }
+        trail.pop();
+        if most == MAX_LAYERS {
+            return Err(self.too_high(at));
+        }
+        self.known[at] = most + 1;
+        Ok(most + 1)
     }
-    Ok(trail.len())
+
+    fn circle(&self, trail: &[usize], next: usize) -> Fault {
+        let start = trail.iter().position(|at| *at == next).unwrap_or_default();
+        let names: Vec<&str> =
+            trail[start..].iter().chain([&next]).map(|i| self.entries[*i].name.as_str()).collect();
+        let reason = format!("goes in a circle: {}", names.join(" on "));
+        Fault::new(self.entries[next].line, "on", reason)
+            .hint("let one of them stand on something else")
+    }
+
+    fn too_high(&self, at: usize) -> Fault {
+        let entry = &self.entries[at];
+        let reason = format!("\"{}\" has more than {MAX_LAYERS} layers", entry.name);
+        Fault::new(entry.line, "on", reason).hint("split the stack")
+    }
+}
+
+impl Entry {
+    /// The neighbours that it stands on, and where that is said.
+    fn neighbours(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.on.iter().filter_map(|on| match on {
+            On::Neighbour { name, line } => Some((name.as_str(), *line)),
+            On::Across { .. } => None,
+        })
+    }
+
+    /// The ports of other processes that it stands on.
+    fn across(&self) -> impl Iterator<Item = &str> {
+        let across = |on: &&On| matches!(on, On::Across { .. });
+        self.on.iter().filter(across).map(On::place)
+    }
+
+    fn stands_on(&self, name: &str) -> bool {
+        self.neighbours().any(|(below, _)| below == name)
+    }
 }
 
 impl Plan {
@@ -129,14 +170,14 @@ impl Plan {
     pub fn domains(&self) -> Vec<Plan> {
         let mut domains: Vec<Plan> = Vec::new();
         for entry in &self.entries {
-            let home = match &entry.on {
-                On::Neighbour { name, .. } => domains.iter_mut().find(|domain| domain.has(name)),
-                _ => None,
-            };
-            match home {
-                Some(domain) => domain.entries.push(entry.clone()),
-                None => domains.push(Plan { entries: vec![entry.clone()] }),
+            let is_below = |domain: &Plan| entry.neighbours().any(|(name, _)| domain.has(name));
+            let at = domains.iter().position(is_below).unwrap_or(domains.len());
+            let mut home = Plan::default();
+            for domain in domains.extract_if(at.., |domain| is_below(domain)) {
+                home.entries.extend(domain.entries);
             }
+            home.entries.push(entry.clone());
+            domains.insert(at, home);
         }
         domains
     }
@@ -148,33 +189,45 @@ impl Plan {
 
     /// The ports of other processes that its drivers stand on, each once.
     pub fn across(&self) -> Vec<String> {
-        let paths = self.entries.iter().filter_map(|entry| match &entry.on {
-            On::Across { path, .. } => Some(path.clone()),
-            _ => None,
-        });
-        paths.collect::<BTreeSet<_>>().into_iter().collect()
+        let paths = self.entries.iter().flat_map(|entry| entry.across());
+        let paths: BTreeSet<String> = paths.map(String::from).collect();
+        paths.into_iter().collect()
     }
 
-    /// The stack for people: what stands on what, and which edge crosses a boundary.
+    /// The stack for people: what stands on what, and which edge crosses a boundary. What stands
+    /// on several is drawn above each, and what stands on that above the first.
     pub fn draw(&self) -> String {
         let mut out = String::new();
-        let base = |entry: &&Entry| !matches!(entry.on, On::Neighbour { .. });
-        for entry in self.entries.iter().filter(base) {
-            if let On::Across { path, .. } = &entry.on {
+        let mut drawn = Vec::new();
+        for entry in self.entries.iter().filter(|entry| entry.neighbours().next().is_none()) {
+            for path in entry.across() {
                 let _ = writeln!(out, "{path}\n~~~ boundary: one translation each way ~~~");
             }
-            self.draw_above(entry, 0, &mut out);
+            self.draw_above(entry, 0, &mut drawn, &mut out);
         }
         out
     }
 
-    fn draw_above(&self, entry: &Entry, depth: usize, out: &mut String) {
+    fn draw_above<'p>(
+        &'p self,
+        entry: &'p Entry,
+        depth: usize,
+        drawn: &mut Vec<&'p str>,
+        out: &mut String,
+    ) {
         let (indent, mark) = (depth * 2, if depth > 0 { "on it: " } else { "" });
-        let _ = writeln!(out, "{:indent$}{mark}{} ({})", "", entry.name, entry.kind.name);
-        for above in &self.entries {
-            if matches!(&above.on, On::Neighbour { name, .. } if *name == entry.name) {
-                self.draw_above(above, depth + 1, out);
-            }
+        let again = drawn.contains(&entry.name.as_str());
+        let more = if again { ", see above" } else { "" };
+        let _ = writeln!(out, "{:indent$}{mark}{} ({}){more}", "", entry.name, entry.kind.name);
+        if again {
+            return;
+        }
+        drawn.push(&entry.name);
+        for path in entry.across().filter(|_| depth > 0) {
+            let _ = writeln!(out, "{:indent$}  and on {path}, across a boundary", "");
+        }
+        for above in self.entries.iter().filter(|above| above.stands_on(&entry.name)) {
+            self.draw_above(above, depth + 1, drawn, out);
         }
     }
 }

@@ -13,7 +13,10 @@ pub(crate) fn option(
     let wrong = || format!("is {}, not {}", name_of(value), kind.name());
     match (kind, value) {
         (OptionKind::Flag, DeValue::Boolean(flag)) => Ok(OptionValue::Flag(*flag)),
-        (OptionKind::Text, DeValue::String(text)) => Ok(OptionValue::Text(text.to_string())),
+        // A secret is read when the driver is made; until then there is only its place.
+        (OptionKind::Text | OptionKind::Secret, DeValue::String(text)) => {
+            Ok(OptionValue::Text(text.to_string()))
+        }
         (OptionKind::Integer | OptionKind::Size, DeValue::Integer(number)) => {
             u64::from_str_radix(number.as_str(), number.radix())
                 .map(OptionValue::Integer)

@@ -27,9 +27,12 @@ fn an_unknown_kind_is_refused_with_what_was_meant() {
     );
     says(
         &[DRIVER, "name = \"a\"", "kind = \"teapot\""],
-        "line 3, kind: no kind of driver is called \"teapot\"; the kinds are null, pass, picky",
+        "line 3, kind: no kind of driver is called \"teapot\"; the kinds are null, pass, picky, round",
     );
-    says(&[DRIVER, "name = \"a\""], "line 1, kind: is missing; the kinds are null, pass, picky");
+    says(
+        &[DRIVER, "name = \"a\""],
+        "line 1, kind: is missing; the kinds are null, pass, picky, round",
+    );
 }
 
 #[test]
@@ -83,7 +86,7 @@ fn a_value_of_the_wrong_type_is_refused_with_the_right_one() {
     );
     says(
         &[DRIVER, "name = \"a\"", "kind = \"pass\"", "on = [\"b\"]"],
-        "line 4, on: is not a text; write it between quotes",
+        "line 4, on: is a list, but a pass stands on one driver; name that one, without brackets",
     );
 }
 
@@ -154,6 +157,39 @@ fn what_a_driver_stands_on_has_to_be_said_where_it_stands_and_only_there() {
 }
 
 #[test]
+fn what_stands_on_several_says_which_in_a_list() {
+    let on = |on: &'static str| [DRIVER, "name = \"a\"", "kind = \"round\"", on];
+    says(
+        &on(""),
+        "line 1, on: is missing: a round stands on several; \
+         say on = [\"one\", \"other\"], in their order",
+    );
+    let few = "line 4, on: a round stands on two or more; write a list: on = [\"one\", \"other\"]";
+    for value in ["on = \"b\"", "on = []", "on = [\"b\"]"] {
+        says(&on(value), few);
+    }
+    says(&on("on = [\"b\", 7]"), "line 4, on: is not a text; write it between quotes");
+    says(
+        &on("on = [\"b\", \"c\", \"b\"]"),
+        "line 4, on: names \"b\" twice; each has to be another's",
+    );
+    says(
+        &on("on = [\"b\",\n\"/scheme/port/c\"]"),
+        "line 4, on: no driver is called \"b\"; \
+         name a driver of this description, or a path such as \"/scheme/…\"",
+    );
+}
+
+#[test]
+fn a_circle_through_one_of_several_is_found() {
+    let null = "[[driver]]\nname = \"null\"\nkind = \"null\"\n";
+    let text = [null, &common::round("a", &["null", "b"]), &common::pass("b", "a")].concat();
+    let circle = "line 4, on: goes in a circle: a on b on a; \
+                  let one of them stand on something else";
+    assert_eq!(fault(&text), circle);
+}
+
+#[test]
 fn a_circle_is_shown_all_the_way_round() {
     let hint = "let one of them stand on something else";
     says(
@@ -190,6 +226,18 @@ fn a_stack_that_is_too_high_is_refused() {
     };
     assert_eq!(stack::parse(&stack(8), &kinds()).map(|plan| plan.entries().len()), Ok(8));
     assert_eq!(fault(&stack(9)), "line 32, on: \"n8\" has more than 8 layers; split the stack");
+}
+
+#[test]
+fn the_longest_way_down_is_what_makes_a_stack_too_high() {
+    let mut text = String::from("[[driver]]\nname = \"n0\"\nkind = \"null\"\n");
+    for layer in 1..8 {
+        text += &common::pass(&format!("n{layer}"), &format!("n{}", layer - 1));
+    }
+    let low = text.clone() + &common::round("top", &["n0", "n6"]);
+    assert!(stack::parse(&low, &kinds()).is_ok());
+    text += &common::round("top", &["n0", "n7"]);
+    assert_eq!(fault(&text), "line 32, on: \"top\" has more than 8 layers; split the stack");
 }
 
 #[test]

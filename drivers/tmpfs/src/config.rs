@@ -6,7 +6,7 @@ use alloc::{
     sync::Arc,
 };
 
-use driver::{Kind, OptionKind, OptionSpec, Options};
+use driver::{Kind, OptionKind, OptionSpec, Options, Stands};
 
 use crate::Tmpfs;
 
@@ -61,7 +61,7 @@ const fn option(key: &'static str, kind: OptionKind, help: &'static str) -> Opti
 pub const KIND: Kind = Kind {
     name: "tmpfs",
     help: "a file system in memory",
-    stands: false,
+    stands: Stands::Alone,
     options: &[
         option("size", OptionKind::Size, "bytes of data that it holds; 64 MiB unless given"),
         option("mode", OptionKind::Integer, "permission bits of the root; 0o755 unless given"),

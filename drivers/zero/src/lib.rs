@@ -9,7 +9,7 @@ use alloc::sync::Arc;
 
 use driver::{
     Body, Class, Description, Driver, Errno, Exchange, Features, Kind, Op, Outcome, Port, Ready,
-    Request, Status,
+    Request, Stands, Status,
 };
 
 /// The zero device.
@@ -20,7 +20,7 @@ pub struct Zero;
 pub const KIND: Kind = Kind {
     name: "zero",
     help: "reads give zeros, writes vanish",
-    stands: false,
+    stands: Stands::Alone,
     options: &[],
     make: |_, _, _| Ok(Arc::new(Zero)),
 };

@@ -67,6 +67,15 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print what drivers tell of themselves, a JSON object a line: what passed a trace, how far
+    /// a mirror's copying is, what users have.
+    Trace {
+        /// Of this driver only.
+        driver: Option<String>,
+        /// The scheme of the daemon.
+        #[arg(long, default_value = "/scheme/port")]
+        port: String,
+    },
     /// Print what stands on what, and which edge crosses a boundary.
     Plan {
         /// A description; without one, what the daemon at --port runs.
@@ -107,6 +116,7 @@ fn run(command: Command, out: &mut dyn Write) -> Result<(), Error> {
             let print = if latency { figures::latency } else { figures::stats };
             print(&port, millis, json, out)
         }
+        Command::Trace { driver, port } => figures::trace(&port, driver.as_deref(), out),
         Command::Plan { file: Some(file), .. } => figures::plan_of(&file, out),
         Command::Plan { file: None, port } => copy::cat(&format!("{port}/.plan"), out),
     }

@@ -1,4 +1,4 @@
-//! `stats` and `plan`.
+//! `stats`, `trace` and `plan`.
 
 use std::{
     io::{Read, Write},
@@ -7,10 +7,11 @@ use std::{
 };
 
 use comfy_table::{CellAlignment, Table, presets::NOTHING};
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
 use service::{LatencyReport, RowReport, Spread, StatsReport};
 
-use crate::{error::Error, file::Stream, list::print_json};
+use crate::{copy, error::Error, file::Stream, list::print_json};
 
 /// Counts for a while, and prints what messages cost by layer.
 pub(crate) fn stats(port: &str, millis: u64, json: bool, out: &mut dyn Write) -> Result<(), Error> {
@@ -58,6 +59,30 @@ fn watch<T: DeserializeOwned>(path: &str, millis: u64) -> Result<T, Error> {
     let count = figures.read(&mut text).map_err(|why| Error::path("read", path, why))?;
     serde_json::from_slice(&text[..count])
         .map_err(|why| Error::path("understand", path, std::io::Error::from(why)))
+}
+
+/// A line of what drivers tell.
+#[derive(Deserialize)]
+struct Told<'a> {
+    driver: &'a str,
+    #[serde(borrow)]
+    report: &'a RawValue,
+}
+
+/// Prints what drivers tell of themselves; of one, without its name.
+pub(crate) fn trace(port: &str, driver: Option<&str>, out: &mut dyn Write) -> Result<(), Error> {
+    let path = format!("{port}/.trace");
+    let mut text = Vec::new();
+    copy::cat(&path, &mut text)?;
+    let Some(driver) = driver else { return Ok(out.write_all(&text)?) };
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        let told: Told<'_> = serde_json::from_slice(line)
+            .map_err(|why| Error::path("understand", &path, std::io::Error::from(why)))?;
+        if told.driver == driver {
+            writeln!(out, "{}", told.report)?;
+        }
+    }
+    Ok(())
 }
 
 fn costs(row: RowReport) -> Vec<String> {

@@ -32,7 +32,7 @@ pub fn is_scheme(path: &str) -> bool {
 /// Attributes, as far as the tool prints and compares them.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Meta {
-    /// `file`, `directory`, `symlink`, `block`, `character` or `other`.
+    /// `file`, `directory`, `symlink`, `block`, `character`, `socket` or `other`.
     pub kind: &'static str,
     /// Permission bits.
     pub mode: u32,
@@ -57,6 +57,7 @@ fn kind_of(mode: u32) -> &'static str {
         Some(FileKind::Symlink) => "symlink",
         Some(FileKind::Block) => "block",
         Some(FileKind::Character) => "character",
+        Some(FileKind::Socket) => "socket",
         _ => "other",
     }
 }

@@ -419,6 +419,25 @@ fn latencies_are_there_to_be_read_only() {
 }
 
 #[test]
+fn trace_prints_what_drivers_tell_of_themselves() {
+    let text = "[[driver]]\nname = \"seen\"\nkind = \"trace\"\non = \"disk\"\n";
+    let world = World::serving(&[ALL, text].concat());
+    world.root(|| {
+        assert_eq!(says(&["trace"]), "");
+        put("/scheme/port/seen", &[1; 512]).unwrap();
+        let all = says(&["trace"]);
+        assert!(all.starts_with("{\"driver\":\"seen\",\"report\":{\"number\":1,"), "{all}");
+        let own = says(&["trace", "seen"]);
+        assert!(own.lines().any(|line| line.contains("\"op\":\"write\"")), "{own}");
+        assert!(own.starts_with("{\"number\":1,") && own.lines().count() == all.lines().count());
+        assert_eq!(says(&["trace", "disk"]), "", "it has nothing to tell");
+        let (error, status) = fails(&["trace", "--port", "/scheme/nobody"]);
+        assert!(error.starts_with("can't open /scheme/nobody/.trace: "), "{error}");
+        assert_eq!(status, 1);
+    });
+}
+
+#[test]
 fn plan_draws_a_description_and_what_a_daemon_runs() {
     let world = World::serving(ALL);
     let file = tempfile::NamedTempFile::new().unwrap();

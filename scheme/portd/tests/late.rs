@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use agent::{Neighbour, Outcome, Port, Status};
+use agent::{Kept, MessageId, Neighbour, Outcome, Port, Status};
 use common::{World, errno, get, list, open, put, send, words};
 use driver::{
     Attr, Body, Class, Description, Driver, Exchange, Features, FileKind, Node, Op, Reply, Request,
@@ -124,8 +124,16 @@ fn beside(name: &'static str, driver: Arc<dyn Driver>) -> World {
         let description = driver.describe();
         let placed = Host.place(name, &mut || Ok(Arc::clone(&driver))).unwrap();
         stack.rows.push(name.into());
-        let port = Neighbour::new(placed, 2);
-        stack.drivers.push(Made { name: name.into(), kind: "test", on: None, port, description });
+        let port: Arc<dyn Port<Body>> = Arc::<dyn Driver>::clone(&placed);
+        stack.drivers.push(Made {
+            name: name.into(),
+            kind: "test",
+            on: None,
+            port: Neighbour::new(port, 2),
+            driver: placed,
+            description,
+            agent: None,
+        });
         Service::directory("port", &stack, plan.draw()).map_err(|failure| failure.to_string())
     };
     world.start("port", make).unwrap();
@@ -350,4 +358,87 @@ fn many_clients_of_one_thread_get_their_own_answers() {
         })
         .collect();
     threads.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+/// A file system of one file that says nothing of blocking, and keeps what it is asked about it
+/// until it is flushed.
+#[derive(Default)]
+struct Reluctant {
+    kept: Mutex<Vec<Kept<Body>>>,
+    came: Mutex<Option<Sender<Event>>>,
+}
+
+impl Port<Body> for Reluctant {
+    fn begin<'s>(&'s self, mut request: Request<'s>) -> Outcome<'s, Body> {
+        let attr = Attr { kind: FileKind::Regular, mode: 0o666, ..Attr::default() };
+        match request.body().op {
+            Op::Getattr { .. } => return request.keep(self),
+            Op::Flush { .. } => {
+                let waiting = std::mem::take(&mut *self.kept.lock().unwrap());
+                for mut kept in waiting {
+                    kept.body_mut().reply = Reply::Attr(attr);
+                    kept.done(Status::OK);
+                }
+            }
+            Op::Lookup { .. } => {
+                request.body_mut().reply = Reply::Entry { node: Node::ROOT, attr };
+            }
+            _ => {}
+        }
+        request.done(Status::OK)
+    }
+
+    fn take(&self, kept: Kept<Body>) {
+        self.kept.lock().unwrap().push(kept);
+        self.came.lock().unwrap().as_ref().unwrap().send(Event::Waits).unwrap();
+    }
+
+    fn abort(&self, id: MessageId) {
+        let mut kept = self.kept.lock().unwrap();
+        let found = kept.iter().position(|kept| kept.id() == id).map(|at| kept.swap_remove(at));
+        drop(kept);
+        drop(found);
+    }
+}
+
+impl Driver for Reluctant {
+    fn describe(&self) -> Description {
+        Description::new(Class::File, Features::CONCURRENT)
+    }
+}
+
+#[test]
+fn a_request_that_waits_does_not_keep_the_others_from_being_read() {
+    let (tell, events) = mpsc::channel();
+    let driver = Arc::new(Reluctant { came: Mutex::new(Some(tell)), ..Reluctant::default() });
+    let world = beside("gated", driver);
+    let client = world.process(0, 0);
+    let path = "/scheme/port/gated";
+    let fd = client.enter(|| open(path, O_RDWR, 0).unwrap().into_raw());
+    let stat = || client.spawn(move || sys::fstat(fd).map(|stat| stat.st_mode & 0o777));
+    for round in 0..3 {
+        // More of them than there were threads before.
+        let waiting: Vec<_> = (0..4).map(|_| stat()).collect();
+        (0..4).for_each(|_| assert_eq!(events.recv_timeout(LONG), Ok(Event::Waits)));
+        world.root(|| {
+            assert_eq!(list("/scheme/port").unwrap(), ["gated", "tmp"]);
+            put("/scheme/port/tmp/file", b"on we go").unwrap();
+            assert_eq!(get("/scheme/port/tmp/file").unwrap(), b"on we go");
+        });
+        assert!(waiting.iter().all(|one| !one.is_finished()), "{round}");
+        if round == 1 {
+            client.wait_blocked(4);
+            assert_eq!(client.interrupt(), 4);
+            waiting
+                .into_iter()
+                .for_each(|one| assert_eq!(one.join().unwrap().unwrap_err().errno, EINTR));
+            continue;
+        }
+        world.root(|| {
+            let file = open(path, O_RDWR, 0).unwrap();
+            assert_eq!(send(&file, words(Op::Flush { node: Node::ROOT }), &mut []), Ok(0));
+        });
+        waiting.into_iter().for_each(|one| assert_eq!(one.join().unwrap().unwrap(), 0o666));
+    }
+    client.exit();
 }

@@ -2,14 +2,16 @@
 //!
 //! What comes is copied, checked, then used; objects are numbers in the handle's own table.
 
-use agent::{Access, Call, Carries, Data, Errno, Origin, Words};
-use driver::{Body, Node, Op, OpenFlags, PARCEL, Parcel, REPLY, Reply, describe_to};
+use std::sync::Arc;
+
+use agent::{Access, Bytes, Carries, Errno, Origin, Words};
+use driver::{Op, OpenFlags, PARCEL, Parcel, REPLY, describe_to};
 
 use crate::{
     handle::Handle,
-    mount::{Asker, Mount},
+    late::{Then, message, put, take},
     serve::{Core, ROOT},
-    socket::Ask,
+    socket::{Answer, Ask},
 };
 
 /// The most data that a message brings, in bytes.
@@ -18,86 +20,92 @@ const MAX_PAYLOAD: usize = 16 << 20;
 const MAX_PARCEL: usize = PARCEL + 2 * driver::MAX_PATH;
 
 impl Core {
-    /// Performs a message. `EBADF` for a handle that takes none; `ENOSYS` for an unknown
+    /// What a message asks. `EBADF` for a handle that takes none; `ENOSYS` for an unknown
     /// operation; `EPROTO` for words that don't fit the payload; `EMSGSIZE` for too much of it;
-    /// `EOPNOTSUPP` for a window; else the driver's answer.
+    /// `EFAULT` for a window, or a part of one, that is not there; else the driver's answer.
+    #[inline]
     pub(crate) fn call(
-        &self,
-        handle: &Handle,
+        self: &Arc<Core>,
+        handle: &Arc<Handle>,
         ask: &Ask,
         origin: &mut Origin,
-    ) -> Result<usize, Errno> {
+    ) -> Result<Option<Answer>, Errno> {
         if ask.handle() == ROOT {
             return Err(Errno::EBADF);
         }
         let (mount, _, _) = handle.object()?;
         let words = Words::decode(ask.words());
-        if words.window != 0 {
-            return Err(Errno::EOPNOTSUPP);
-        }
         let carries = check_payload(ask, &words)?;
-        let mut asker = Asker { mount, cred: handle.cred, origin };
         if carries == Carries::Parcel {
-            return parcel(handle, words, ask, asker);
+            return self.parcel(handle, words, ask, origin);
         }
-        let access = if Parcel::fills(&words) { Access::FILL } else { Access::FETCH };
-        // Empty where the message carries nothing.
-        plain(handle, &words, Data::lent(&ask.payload(access)), &mut asker)
+        let object = object(&words);
+        let op = Parcel::plain(&words, handle.node(object.into())?).ok_or(Errno::EPROTO)?;
+        check_rights(handle, object, &op)?;
+        let mut message = message(op, handle.cred);
+        if carries == Carries::Data {
+            let access = if Parcel::fills(&words) { Access::FILL } else { Access::FETCH };
+            match words.window {
+                0 => ask.lend_to(&mut message, access),
+                _ => drop(message.set_data(Bytes::Lent(handle.windows.part(&words, access)?))),
+            }
+        }
+        let then = match op {
+            Op::Open { flags, .. } => Then::Opened(object, flags),
+            _ => Then::Count,
+        };
+        Ok(self.send(handle, mount, ask, message, then, origin))
+    }
+
+    /// A message whose payload, or part of a window, has arguments and names, and takes the
+    /// reply's values. It is copied once, before anybody looks at it.
+    #[inline(never)]
+    fn parcel(
+        self: &Arc<Core>,
+        handle: &Arc<Handle>,
+        words: Words,
+        ask: &Ask,
+        origin: &mut Origin,
+    ) -> Result<Option<Answer>, Errno> {
+        let (mount, _, _) = handle.object()?;
+        if Parcel::asks_description(&words) {
+            put(handle, ask, &words, &describe_to(&mount.description))?;
+            return Ok(Some(Answer::count(REPLY)));
+        }
+        let bytes = take(handle, ask, &words, MAX_PARCEL)?;
+        let mut parcel = Parcel::unpack(&words, &bytes, handle.cred)?;
+        translate_nodes(handle, &mut parcel.body.op)?;
+        check_rights(handle, object(&words), &parcel.body.op)?;
+        let mut message = message(parcel.body.op, handle.cred);
+        message.set_names(parcel.names);
+        Ok(self.send(handle, mount, ask, message, Then::Values(words), origin))
     }
 }
 
-/// Performs a message that is all in its words, but for data.
+/// The object that the words name. With a window they name none, and the handle's own is meant.
 #[inline]
-fn plain(
-    handle: &Handle,
-    words: &Words,
-    data: Data<'_>,
-    asker: &mut Asker<'_>,
-) -> Result<usize, Errno> {
-    let node = handle.node(words.object.into())?;
-    let op = Parcel::plain(words, node).ok_or(Errno::EPROTO)?;
-    check_rights(handle, words, &op)?;
-    let count = asker.send(&mut Call::new(Body::new(op, asker.cred), data))?;
-    if let Op::Open { flags, .. } = op {
-        handle.opened(words.object.into(), flags)?;
-    }
-    Ok(count)
-}
-
-/// Performs a message whose payload has arguments and names, and takes the reply's values.
-#[inline(never)]
-fn parcel(handle: &Handle, words: Words, ask: &Ask, mut asker: Asker<'_>) -> Result<usize, Errno> {
-    if Parcel::asks_description(&words) {
-        ask.payload(Access::FILL).copy_in(0, &describe_to(&asker.mount.description))?;
-        return Ok(REPLY);
-    }
-    let bytes = ask.copy(MAX_PARCEL, Errno::EMSGSIZE)?;
-    let mut parcel = Parcel::unpack(&words, &bytes, handle.cred)?;
-    translate_nodes(handle, &mut parcel.body.op)?;
-    check_rights(handle, &words, &parcel.body.op)?;
-    let names: Vec<&[u8]> = parcel.names.iter().map(Vec::as_slice).collect();
-    let (count, body) = asker.ask(parcel.body.op, Data::NONE, &names)?;
-    if let Op::Create { flags, .. } = body.op {
-        created(handle, &body, flags, &mut asker)?;
-    }
-    let reply = number_reply(handle, body.reply, asker.mount)?;
-    ask.payload(Access::FILL).copy_in(0, &reply.encode())?;
-    Ok(count)
+fn object(words: &Words) -> u32 {
+    if words.window == 0 { words.object } else { 0 }
 }
 
 /// The payload has to be what the operation carries.
 #[inline]
 fn check_payload(ask: &Ask, words: &Words) -> Result<Carries, Errno> {
     let carries = Parcel::carries(words)?;
+    let len = match words.window {
+        0 => ask.len(),
+        _ if ask.len() > 0 => return Err(Errno::EPROTO),
+        _ => words.len as usize,
+    };
     let fits = match carries {
-        Carries::Nothing => ask.len() == 0 && words.len == 0,
-        Carries::Data => words.len as usize == ask.len(),
-        Carries::Parcel => words.len as usize == ask.len() && ask.len() >= REPLY,
+        Carries::Nothing => len == 0 && words.len == 0 && words.window == 0,
+        Carries::Data => words.len as usize == len,
+        Carries::Parcel => words.len as usize == len && len >= REPLY,
     };
     if !fits {
         return Err(Errno::EPROTO);
     }
-    if ask.len() > MAX_PAYLOAD {
+    if len > MAX_PAYLOAD {
         return Err(Errno::EMSGSIZE);
     }
     Ok(carries)
@@ -114,8 +122,8 @@ fn translate_nodes(handle: &Handle, op: &mut Op) -> Result<(), Errno> {
 /// Data is read and written with the rights that its object was opened with, and closed as often
 /// as it was opened.
 #[inline]
-fn check_rights(handle: &Handle, words: &Words, op: &Op) -> Result<(), Errno> {
-    let object = u64::from(words.object);
+fn check_rights(handle: &Handle, object: u32, op: &Op) -> Result<(), Errno> {
+    let object = u64::from(object);
     match op {
         Op::Read { .. } | Op::Readdir { .. } => handle.may_on(object, OpenFlags::READ),
         Op::Write { .. } | Op::Truncate { .. } | Op::Discard { .. } => {
@@ -123,27 +131,5 @@ fn check_rights(handle: &Handle, words: &Words, op: &Op) -> Result<(), Errno> {
         }
         Op::Close { .. } => handle.closed(object),
         _ => Ok(()),
-    }
-}
-
-/// The handle remembers what was made and opened. What it has no room for is closed again.
-fn created(
-    handle: &Handle,
-    body: &Body,
-    flags: OpenFlags,
-    asker: &mut Asker<'_>,
-) -> Result<(), Errno> {
-    let node = body.node().ok_or(Errno::EPROTO)?;
-    let number = handle.give(node).inspect_err(|_| asker.close(node))?;
-    handle.opened(number.into(), flags)
-}
-
-/// Nodes in a reply become numbers of the handle's.
-fn number_reply(handle: &Handle, reply: Reply, mount: &Mount) -> Result<Reply, Errno> {
-    match reply {
-        Reply::Entry { node, attr } if mount.is_file_system() => {
-            Ok(Reply::Entry { node: Node(handle.give(node)?.into()), attr })
-        }
-        other => Ok(other),
     }
 }

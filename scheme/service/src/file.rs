@@ -12,7 +12,7 @@ use std::{
 use agent::{Counts, Errno, Outcome, Port};
 use driver::{
     Body, Built, Class, Description, Driver, Exchange, Features, Kind, Op, OptionKind, OptionSpec,
-    Options, Request,
+    Options, Request, Stands,
 };
 
 /// The largest piece that goes through a private buffer at once.
@@ -22,7 +22,7 @@ const BOUNCE: usize = 1 << 20;
 pub const KIND: Kind = Kind {
     name: "file",
     help: "a file or device of the system as a block device",
-    stands: false,
+    stands: Stands::Alone,
     options: &[
         OptionSpec {
             key: "path",

@@ -8,7 +8,7 @@ use std::{
 use agent::Errno;
 use driver::{Cred, FileKind, Node, OpenFlags};
 
-use crate::{mount::Mount, stats::Figures};
+use crate::{mount::Mount, port::PortPlace, stats::Figures, window::Windows};
 
 /// Nodes that one handle's table takes.
 const MAX_NODES: usize = 65_536;
@@ -29,6 +29,8 @@ pub(crate) enum Place {
     Object { mount: Arc<Mount>, node: Node, kind: FileKind },
     /// A symbolic link to be, once its target is written.
     NewLink { mount: Arc<Mount>, parent: Node, name: Vec<u8> },
+    /// A port that a process made.
+    Port(PortPlace),
 }
 
 /// An open handle. It acts with its opener's credentials and rights, whoever holds it.
@@ -36,8 +38,11 @@ pub(crate) struct Handle {
     pub(crate) place: Place,
     pub(crate) cred: Cred,
     pub(crate) access: OpenFlags,
+    /// Whose number of handles it counts for.
+    pub(crate) payer: u32,
     /// Path inside the scheme, as the opener wrote it.
     pub(crate) path: Vec<u8>,
+    pub(crate) windows: Windows,
     table: Mutex<Table>,
 }
 
@@ -74,19 +79,29 @@ impl Handle {
         if let Place::Object { node, .. } = &place {
             table.add(*node);
         }
-        Handle { place, cred, access, path, table: Mutex::new(table) }
+        let (windows, table) = (Windows::default(), Mutex::new(table));
+        Handle { place, cred, access, payer: cred.uid, path, windows, table }
     }
 
     /// True where reads and writes have a place: in all but streams.
     pub(crate) fn is_positioned(&self) -> bool {
-        !matches!(self.place, Place::Object { kind: FileKind::Character, .. })
+        !matches!(self.place, Place::Object { kind: FileKind::Character, .. } | Place::Port(_))
     }
 
     /// The mount that the handle is on.
     pub(crate) fn mount(&self) -> Option<&Arc<Mount>> {
         match &self.place {
             Place::Object { mount, .. } | Place::NewLink { mount, .. } => Some(mount),
-            Place::Names | Place::Text { .. } => None,
+            Place::Names | Place::Text { .. } | Place::Port(_) => None,
+        }
+    }
+
+    /// What the handle is, where it is one on a port that a process made.
+    #[inline]
+    pub(crate) fn port(&self) -> Option<&PortPlace> {
+        match &self.place {
+            Place::Port(place) => Some(place),
+            _ => None,
         }
     }
 
@@ -223,8 +238,13 @@ impl Handles {
 
     /// Adds a handle; its number. `EMFILE` where too many are open, or too many of one user's.
     pub(crate) fn insert(&self, handle: Handle) -> Result<u64, Errno> {
+        self.insert_shared(&Arc::new(handle))
+    }
+
+    /// The same for a handle that its maker still needs.
+    pub(crate) fn insert_shared(&self, handle: &Arc<Handle>) -> Result<u64, Errno> {
         let open = &mut *self.write();
-        let uid = handle.cred.uid;
+        let uid = handle.payer;
         let count = open.slots.len() - open.free.len();
         let users = open.by_user.entry(uid).or_default();
         if count >= MAX_HANDLES || (uid != 0 && *users >= MAX_OF_USER) {
@@ -234,7 +254,7 @@ impl Handles {
         let index = open.free_slot();
         let slot = &mut open.slots[index as usize];
         slot.generation = slot.generation.wrapping_add(1).max(1);
-        slot.handle = Some(Arc::new(handle));
+        slot.handle = Some(Arc::clone(handle));
         Ok(u64::from(slot.generation) << 32 | u64::from(index))
     }
 
@@ -245,12 +265,18 @@ impl Handles {
         if slot.generation == generation(number) { slot.handle.clone() } else { None }
     }
 
+    /// Those that are open now.
+    pub(crate) fn all(&self) -> Vec<Arc<Handle>> {
+        let open = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        open.slots.iter().filter_map(|slot| slot.handle.clone()).collect()
+    }
+
     pub(crate) fn remove(&self, number: u64) -> Option<Arc<Handle>> {
         let open = &mut *self.write();
         let slot = open.slots.get_mut(index(number))?;
         let handle = slot.handle.take_if(|_| slot.generation == generation(number))?;
         open.free.push(number as u32);
-        if let Some(users) = open.by_user.get_mut(&handle.cred.uid) {
+        if let Some(users) = open.by_user.get_mut(&handle.payer) {
             *users -= 1;
         }
         Some(handle)

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use agent::{Call, Data, Errno, Neighbour, Origin};
-use driver::{Attr, Body, Class, Cred, Description, Features, FileKind, Op};
+use agent::{Call, Data, Errno, Lent, Neighbour, Origin, pages};
+use driver::{Attr, Body, Class, Cred, Description, Driver, Features, FileKind, Op};
 
 use crate::{wait::PARK, worker::Worker};
 
@@ -13,12 +13,29 @@ pub struct Mount {
     pub(crate) port: Neighbour<Body>,
     pub(crate) description: Description,
     pub(crate) worker: OnceLock<Worker>,
+    lower: Option<Arc<dyn Driver>>,
 }
 
 impl Mount {
-    /// Serves the driver at the end of `port`, described by `description`, under `name`.
-    pub fn new(name: &str, port: Neighbour<Body>, description: Description) -> Arc<Mount> {
-        Arc::new(Mount { name: name.into(), port, description, worker: OnceLock::new() })
+    /// Serves the driver at the end of `port`, described by `description`, under `name`. Windows
+    /// are of the memory that `lower`, the driver itself or what it stands on, shares with another
+    /// process, if it does: data in them goes there by reference.
+    pub fn new(
+        name: &str,
+        port: Neighbour<Body>,
+        description: Description,
+        lower: Option<Arc<dyn Driver>>,
+    ) -> Arc<Mount> {
+        let worker = OnceLock::new();
+        Arc::new(Mount { name: name.into(), port, description, worker, lower })
+    }
+
+    /// Memory for a window, all zeros, whole pages.
+    pub(crate) fn share(&self, len: usize) -> Result<Lent, Errno> {
+        if let Some(Ok(lent)) = self.lower.as_ref().map(|lower| lower.share(len)) {
+            return Ok(lent);
+        }
+        pages(len)
     }
 
     pub(crate) fn blocks(&self) -> bool {

@@ -22,17 +22,28 @@ use crate::{
 const COSTS: &[u8] = b".stats";
 const LATENCY: &[u8] = b".latency";
 const PLAN: &[u8] = b".plan";
+const TRACE: &[u8] = b".trace";
 
 /// An open, taken apart.
 #[derive(Clone, Copy)]
-struct Wish {
-    flags: usize,
-    mode: u16,
-    cred: Cred,
+pub(crate) struct Wish {
+    pub(crate) flags: usize,
+    pub(crate) mode: u16,
+    pub(crate) cred: Cred,
 }
 
 impl Wish {
-    fn has(self, bits: usize) -> bool {
+    /// From the request.
+    pub(crate) fn of(ask: &Ask) -> Wish {
+        Wish::new(ask.arg(3) as usize, ask.cred())
+    }
+
+    /// From the flags of an open, which have a mode in their low bits.
+    pub(crate) fn new(flags: usize, cred: Cred) -> Wish {
+        Wish { flags, mode: flags as u16 & 0o7777, cred }
+    }
+
+    pub(crate) fn has(self, bits: usize) -> bool {
         self.flags & bits == bits
     }
 
@@ -40,7 +51,7 @@ impl Wish {
         self.flags & (O_NOFOLLOW | O_SYMLINK) == 0
     }
 
-    fn access(self) -> OpenFlags {
+    pub(crate) fn access(self) -> OpenFlags {
         if self.has(O_STAT) {
             return OpenFlags::STAT;
         }
@@ -77,20 +88,30 @@ impl Core {
         origin: &mut Origin,
     ) -> Result<Answer, Errno> {
         let path = ask.copy(MAX_PATH, Errno::ENAMETOOLONG)?;
-        let flags = ask.arg(3) as usize;
-        let wish = Wish { flags, mode: flags as u16 & 0o7777, cred: ask.cred() };
+        self.open_from(from, ask.handle() == ROOT, &path, Wish::of(ask), origin)
+    }
+
+    /// Opens a path below a handle, which may be the scheme's root.
+    pub(crate) fn open_from(
+        &self,
+        from: &Handle,
+        root: bool,
+        path: &[u8],
+        wish: Wish,
+        origin: &mut Origin,
+    ) -> Result<Answer, Errno> {
         match &from.place {
-            Place::Names => self.open_name(&path, wish, origin),
+            Place::Names => self.open_name(path, wish, origin),
             Place::Object { mount, node, .. } => {
                 let mut full = from.path.clone();
-                if ask.handle() != ROOT {
+                if !root {
                     full.push(b'/');
                 }
-                full.extend_from_slice(&path);
+                full.extend_from_slice(path);
                 if full.len() > MAX_PATH {
                     return Err(Errno::ENAMETOOLONG);
                 }
-                self.open_at(mount, *node, &path, full, wish, origin)
+                self.open_at(mount, *node, path, full, wish, origin)
             }
             _ => Err(Errno::ENOTDIR),
         }
@@ -103,6 +124,12 @@ impl Core {
             (b"", _) => self.open_own(Place::Names, path, wish),
             (PLAN, b"") => {
                 let bytes = Mutex::new(self.plan.clone().into_bytes());
+                self.open_own(Place::Text { bytes, figures: None }, path, wish)
+            }
+            // It says who did what.
+            (TRACE, b"") if wish.cred.uid != 0 => Err(Errno::EACCES),
+            (TRACE, b"") => {
+                let bytes = Mutex::new(self.chores.report().into_bytes());
                 self.open_own(Place::Text { bytes, figures: None }, path, wish)
             }
             (COSTS, b"") => self.open_figures(Figures::Costs, path, wish),
@@ -174,7 +201,7 @@ impl Core {
 }
 
 /// The first name of a path, and what follows it.
-fn first_name(path: &[u8]) -> (&[u8], &[u8]) {
+pub(crate) fn first_name(path: &[u8]) -> (&[u8], &[u8]) {
     let mut rest = path;
     loop {
         let start = rest.iter().position(|byte| *byte != b'/').unwrap_or(rest.len());

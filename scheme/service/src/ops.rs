@@ -1,7 +1,9 @@
 //! Standard file operations on a handle, in both their forms: opcodes of their own, and
 //! `StdFsCall`.
 
-use agent::{Access, Data, Errno, Origin};
+use std::sync::{Arc, Mutex};
+
+use agent::{Access, Bytes, Data, Errno, Origin};
 use driver::{Attr, Class, Cred, FileKind, MAX_PATH, Node, Op, OpenFlags, SetAttr, Statfs};
 use syscall::{
     flag::{EventFlags, O_APPEND, StdFsCallKind},
@@ -10,16 +12,18 @@ use syscall::{
 
 use crate::{
     handle::{Handle, Place, lock},
+    late::{Then, message, message_on},
     layout::{stat, statvfs, times},
     mount::{Asker, Mount},
     serve::Core,
-    socket::Ask,
+    socket::{Answer, Ask},
+    stats::Figures,
 };
 
 /// Bytes of a directory entry's header, which callers say they expect.
 const DIRENT_HEADER: u64 = 19;
 /// A standard operation, whichever form it came in.
-enum Std {
+pub(crate) enum Std {
     Chmod(u16),
     Chown(u32, u32),
     Dents { cookie: u64, header: u64 },
@@ -32,7 +36,7 @@ enum Std {
 
 impl Std {
     /// From the words of a `StdFsCall`.
-    fn from_words([kind, a, b]: [u64; 3]) -> Result<Std, Errno> {
+    pub(crate) fn from_words([kind, a, b]: [u64; 3]) -> Result<Std, Errno> {
         let kind = u8::try_from(kind).ok().and_then(StdFsCallKind::try_from_raw);
         Ok(match kind.ok_or(Errno::EOPNOTSUPP)? {
             StdFsCallKind::Fchmod => Std::Chmod(a as u16),
@@ -48,7 +52,7 @@ impl Std {
     }
 
     /// From an opcode of its own.
-    fn from_opcode(opcode: Opcode, ask: &Ask) -> Option<Std> {
+    pub(crate) fn from_opcode(opcode: Opcode, ask: &Ask) -> Option<Std> {
         Some(match opcode {
             Opcode::Fchmod => Std::Chmod(ask.arg(1) as u16),
             Opcode::Fchown => Std::Chown(ask.arg(1) as u32, ask.arg(2) as u32),
@@ -133,68 +137,103 @@ impl Core {
         }
     }
 
-    /// Reads from a handle.
+    /// What a read of a handle asks.
+    #[inline]
     pub(crate) fn read(
-        &self,
-        handle: &Handle,
+        self: &Arc<Core>,
+        handle: &Arc<Handle>,
         ask: &Ask,
         origin: &mut Origin,
-    ) -> Result<usize, Errno> {
-        let (payload, offset) = (ask.payload(Access::FILL), offset(handle, ask)?);
-        match &handle.place {
-            Place::Names => Err(Errno::EISDIR),
-            Place::NewLink { .. } => Err(Errno::EBADF),
+    ) -> Result<Option<Answer>, Errno> {
+        let offset = offset(handle, ask)?;
+        let (mount, op) = match &handle.place {
+            Place::Names => return Err(Errno::EISDIR),
+            Place::NewLink { .. } | Place::Port(_) => return Err(Errno::EBADF),
             Place::Text { bytes, figures } => {
-                let text = &mut *lock(bytes);
-                if let (Some(figures), 0) = (figures, offset) {
-                    *text = self.stats.report(*figures);
-                }
-                let start = usize::try_from(offset).unwrap_or(usize::MAX).min(text.len());
-                let len = payload.len().min(text.len() - start);
-                payload.copy_in(0, &text[start..start + len])?;
-                Ok(len)
+                let count = self.read_text(bytes, *figures, offset, ask)?;
+                return Ok(Some(Answer::count(count)));
             }
             Place::Object { mount, node, kind: FileKind::Symlink } if offset == 0 => {
-                let op = Op::Readlink { node: *node };
-                asker(mount, handle, origin).count(op, Data::lent(&payload))
+                (mount, Op::Readlink { node: *node })
             }
-            Place::Object { kind: FileKind::Symlink, .. } => Ok(0),
+            Place::Object { kind: FileKind::Symlink, .. } => return Ok(Some(Answer::count(0))),
             Place::Object { mount, node, .. } => {
                 handle.may(OpenFlags::READ)?;
-                let mut asker = asker(mount, handle, origin);
-                if !aligned(mount, offset, payload.len()) {
-                    return read_ragged(&mut asker, offset, ask);
+                if !aligned(mount, offset, ask.len()) {
+                    return Ok(self.read_ragged(handle, mount, offset, ask, origin));
                 }
-                asker.count(Op::Read { node: *node, offset }, Data::lent(&payload))
+                (mount, Op::Read { node: *node, offset })
             }
-        }
+        };
+        let message = message_on(ask, op, handle.cred, Access::FILL);
+        Ok(self.send(handle, mount, ask, message, Then::Count, origin))
     }
 
-    /// Writes to a handle.
-    pub(crate) fn write(
-        &self,
-        handle: &Handle,
+    /// Reads a part of a device that does not begin or end with a block, through a private buffer.
+    #[cold]
+    fn read_ragged(
+        self: &Arc<Core>,
+        handle: &Arc<Handle>,
+        mount: &Arc<Mount>,
+        offset: u64,
         ask: &Ask,
         origin: &mut Origin,
+    ) -> Option<Answer> {
+        let block = u64::from(mount.description.block_size);
+        let (start, skip) = (offset - offset % block, (offset % block) as usize);
+        let len = ask.len().min(agent::MAX_DATA);
+        origin.count(agent::Counts { copies: 1, ..Default::default() });
+        let mut message = message(Op::Read { node: Node::ROOT, offset: start }, handle.cred);
+        let room = vec![0; (skip + len).next_multiple_of(block as usize)];
+        message.set_data(Bytes::Sink(room));
+        self.send(handle, mount, ask, message, Then::Cut { skip, len }, origin)
+    }
+
+    #[cold]
+    fn read_text(
+        &self,
+        text: &Mutex<Vec<u8>>,
+        figures: Option<Figures>,
+        offset: u64,
+        ask: &Ask,
     ) -> Result<usize, Errno> {
+        let text = &mut *lock(text);
+        if let (Some(figures), 0) = (figures, offset) {
+            *text = self.stats.report(figures);
+        }
+        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(text.len());
+        let payload = ask.payload(Access::FILL);
+        let len = payload.len().min(text.len() - start);
+        payload.copy_in(0, &text[start..start + len])?;
+        Ok(len)
+    }
+
+    /// What a write to a handle asks.
+    #[inline]
+    pub(crate) fn write(
+        self: &Arc<Core>,
+        handle: &Arc<Handle>,
+        ask: &Ask,
+        origin: &mut Origin,
+    ) -> Result<Option<Answer>, Errno> {
         let (mount, node) = match &handle.place {
             Place::Object { mount, node, .. } => (mount, *node),
             Place::NewLink { mount, parent, name } => {
                 let target = ask.copy(MAX_PATH, Errno::ENAMETOOLONG)?;
                 let mut asker = asker(mount, handle, origin);
                 asker.entry(Op::Symlink { parent: *parent }, &[name, &target])?;
-                return Ok(target.len());
+                return Ok(Some(Answer::count(target.len())));
             }
-            Place::Names | Place::Text { .. } => return Err(Errno::EBADF),
+            Place::Names | Place::Text { .. } | Place::Port(_) => return Err(Errno::EBADF),
         };
         handle.may(OpenFlags::WRITE)?;
         let append = mount.is_file_system() && ask.arg(4) as usize & O_APPEND != 0;
         let offset = if append { Op::END } else { offset(handle, ask)? };
-        let payload = ask.payload(Access::FETCH);
-        asker(mount, handle, origin).count(Op::Write { node, offset }, Data::lent(&payload))
+        let message = message_on(ask, Op::Write { node, offset }, handle.cred, Access::FETCH);
+        Ok(self.send(handle, mount, ask, message, Then::Count, origin))
     }
 
-    fn path(&self, handle: &Handle, ask: &Ask) -> Result<usize, Errno> {
+    pub(crate) fn path(&self, handle: &Handle, ask: &Ask) -> Result<usize, Errno> {
         let mut path = format!("/scheme/{}/", self.scheme).into_bytes();
         path.extend_from_slice(&handle.path);
         let len = path.len().min(ask.len());
@@ -217,7 +256,7 @@ impl Core {
                 asker(mount, handle, origin).count(op, Data::lent(&payload))
             }
             Place::Names => {
-                let bytes = self.names(cookie, payload.len())?;
+                let bytes = self.names(cookie, payload.len(), handle.cred)?;
                 payload.copy_in(0, &bytes)?;
                 Ok(bytes.len())
             }
@@ -226,8 +265,9 @@ impl Core {
     }
 
     /// The directory of names, as entries.
-    fn names(&self, cookie: u64, room: usize) -> Result<Vec<u8>, Errno> {
+    fn names(&self, cookie: u64, room: usize, cred: Cred) -> Result<Vec<u8>, Errno> {
         let mut bytes = Vec::new();
+        let mounts = self.mounts().len() as u64;
         let start = usize::try_from(cookie).unwrap_or(usize::MAX);
         for (index, mount) in self.mounts().iter().enumerate().skip(start) {
             let kind = match mount.description.class {
@@ -242,7 +282,9 @@ impl Core {
             }
             bytes.extend_from_slice(&entry);
         }
-        Ok(bytes)
+        let rest = cookie.saturating_sub(mounts);
+        let whole = self.ports_below(&[], rest, mounts, room, cred, &mut bytes)?;
+        if bytes.is_empty() && !whole { Err(Errno::EINVAL) } else { Ok(bytes) }
     }
 }
 
@@ -265,20 +307,6 @@ fn aligned(mount: &Mount, offset: u64, len: usize) -> bool {
     mount.description.class != Class::Block || (whole(offset) && whole(len as u64))
 }
 
-/// Reads a part of a device that does not begin or end with a block, through a private buffer.
-fn read_ragged(asker: &mut Asker<'_>, offset: u64, ask: &Ask) -> Result<usize, Errno> {
-    let block = u64::from(asker.mount.description.block_size);
-    let (start, skip) = (offset - offset % block, (offset % block) as usize);
-    let len = ask.len().min(agent::MAX_DATA);
-    let mut buffer = vec![0; (skip + len).next_multiple_of(block as usize)];
-    let op = Op::Read { node: Node::ROOT, offset: start };
-    let read = asker.count(op, Data::sink(&mut buffer))?;
-    let len = len.min(read.saturating_sub(skip));
-    ask.payload(Access::FILL).copy_in(0, &buffer[skip..skip + len])?;
-    asker.origin.count(agent::Counts { copies: 1, ..Default::default() });
-    Ok(len)
-}
-
 fn set(handle: &Handle, set: SetAttr, origin: &mut Origin) -> Result<usize, Errno> {
     let (mount, node, _) = handle.object()?;
     if !mount.is_file_system() {
@@ -292,7 +320,7 @@ fn attr_of(handle: &Handle, origin: &mut Origin) -> Result<Attr, Errno> {
     match &handle.place {
         Place::Names => Ok(own(FileKind::Directory, 0o555, 0)),
         Place::Text { bytes, .. } => Ok(own(FileKind::Regular, 0o444, lock(bytes).len() as u64)),
-        Place::NewLink { .. } => Ok(own(FileKind::Symlink, 0o777, 0)),
+        Place::NewLink { .. } | Place::Port(_) => Ok(own(FileKind::Symlink, 0o777, 0)),
         Place::Object { mount, node, .. } if mount.is_file_system() => {
             asker(mount, handle, origin).attr(Op::Getattr { node: *node })
         }
@@ -315,6 +343,6 @@ fn figures(handle: &Handle, origin: &mut Origin) -> Result<Statfs, Errno> {
 }
 
 /// Puts a structure into the request's buffer. `EINVAL` where that is too small.
-fn put(ask: &Ask, bytes: &[u8]) -> Result<(), Errno> {
+pub(crate) fn put(ask: &Ask, bytes: &[u8]) -> Result<(), Errno> {
     ask.payload(Access::FILL).copy_in(0, bytes)
 }

@@ -1,23 +1,29 @@
 //! The service: the loop over its socket, and who works on a request.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use agent::{Counts, Errno, Neighbour, Origin, Port};
 use driver::{Body, Cred, Driver, FileKind, Node, Op, OpenFlags};
 use libredox::Fd;
-use stack::Stack;
+use stack::{Made, Stack};
 use syscall::schemev2::Opcode;
 
 use crate::{
+    abort::Flights,
+    chores::{self, Chores},
     guard::Life,
     handle::{Handle, Handles, Place},
     init::{self, Failure},
     mount::{Asker, Mount},
+    open::Wish,
     place::contained,
+    port::Ports,
+    reader::Readers,
     scheme::{IntoScheme, Scheme},
     socket::{Answer, Answers, Ask, Asks, Socket},
     stats::Stats,
     stop::Stop,
+    window::Budget,
     worker::Worker,
 };
 
@@ -33,11 +39,16 @@ pub struct Service {
 
 /// What a service's threads share.
 pub(crate) struct Core {
-    socket: Socket,
+    socket: Arc<Socket>,
+    pub(crate) ports: Arc<Ports>,
     pub(crate) root: Root,
     pub(crate) handles: Handles,
+    pub(crate) flights: Flights,
+    pub(crate) readers: Readers,
+    pub(crate) windows: Arc<Budget>,
     pub(crate) stats: Stats,
     pub(crate) plan: String,
+    pub(crate) chores: Chores,
     pub(crate) scheme: String,
     root_handle: Arc<Handle>,
     /// Ends with the socket.
@@ -53,16 +64,19 @@ pub(crate) enum Root {
 }
 
 impl Service {
-    /// A scheme (a name, or one that is made already) whose root is `driver`, which is placed as [`Host`](crate::Host)
-    /// places the drivers of a stack: its panics end there, and it is entered by one message at
-    /// a time unless it may run concurrently.
+    /// A scheme (a name, or one that is made already) whose root is `driver`, which is placed as
+    /// [`Host`](crate::Host) places the drivers of a stack: its panics end there, and it is
+    /// entered by one message at a time unless it may run concurrently.
     pub fn single(scheme: impl IntoScheme, driver: Arc<dyn Driver>) -> Result<Service, Failure> {
         let scheme = scheme.into_scheme()?;
-        let name = &scheme.name.clone();
+        let name = scheme.name.clone();
         let description = driver.describe();
-        let port: Arc<dyn Port<Body>> = contained(name, driver);
-        let mount = Mount::new(name, Neighbour::new(port, 1), description);
-        Service::new(scheme, Root::Single(mount), vec!["scheme".into(), name.into()], String::new())
+        let agent = Some(Arc::clone(&driver));
+        let driver = contained(&name, driver);
+        let port: Arc<dyn Port<Body>> = Arc::<dyn Driver>::clone(&driver);
+        let mount = Mount::new(&name, Neighbour::new(port, 1), description, agent);
+        let (rows, drivers) = (vec!["scheme".into(), name.clone()], vec![(name, driver)]);
+        Service::new(scheme, Root::Single(mount), rows, String::new(), drivers)
     }
 
     /// A scheme whose root is the driver `top` of a stack.
@@ -76,8 +90,8 @@ impl Service {
         let made = stack
             .get(top)
             .ok_or_else(|| Failure::new("find a driver to serve", top, Errno::ENOENT))?;
-        let mount = Mount::new(&scheme.name, made.port.clone(), made.description);
-        Service::new(scheme, Root::Single(mount), rows(stack), plan)
+        let root = Root::Single(mount(&scheme.name, made));
+        Service::new(scheme, root, rows(stack), plan, chores::of(stack))
     }
 
     /// A scheme whose root is a directory of the stack's drivers.
@@ -86,9 +100,9 @@ impl Service {
         stack: &Stack,
         plan: String,
     ) -> Result<Service, Failure> {
-        let mounts = stack.drivers.iter();
-        let mounts = mounts.map(|made| Mount::new(&made.name, made.port.clone(), made.description));
-        Service::new(scheme.into_scheme()?, Root::Directory(mounts.collect()), rows(stack), plan)
+        let mounts = stack.drivers.iter().map(|made| mount(&made.name, made));
+        let root = Root::Directory(mounts.collect());
+        Service::new(scheme.into_scheme()?, root, rows(stack), plan, chores::of(stack))
     }
 
     fn new(
@@ -96,17 +110,26 @@ impl Service {
         root: Root,
         rows: Vec<String>,
         plan: String,
+        drivers: Vec<(String, Arc<dyn Driver>)>,
     ) -> Result<Service, Failure> {
         let Scheme { name, socket, life } = scheme;
+        let chores = Chores::start(drivers)
+            .map_err(|error| Failure::io("start a thread for the chores of", &name, &error))?;
         let failed = |errno| Failure::new("make the root of", &name, errno);
         let descriptor = socket.root(ROOT as usize).map_err(failed)?;
+        let socket = Arc::new(socket);
         let core = Arc::new(Core {
+            ports: Ports::new(&socket),
             socket,
             root_handle: Arc::new(root_handle(&root)),
             root,
             handles: Handles::default(),
+            flights: Flights::default(),
+            readers: Readers::default(),
+            windows: Arc::default(),
             stats: Stats::new(rows),
             plan,
+            chores,
             scheme: name.clone(),
             _life: life,
         });
@@ -116,6 +139,17 @@ impl Service {
             let _ = mount.worker.set(worker);
         }
         Ok(Service { core, name, root: Some(descriptor) })
+    }
+
+    /// Sets how long the holder of a port that is connected to directly may take to answer an
+    /// open; then that is answered `ETIMEDOUT`. Five seconds otherwise.
+    pub fn set_connect_limit(&self, limit: Duration) {
+        self.core.ports.set_connect_limit(limit);
+    }
+
+    /// Makes handles of this service for others to be given.
+    pub fn minter(&self) -> Minter {
+        Minter(Arc::clone(&self.core))
     }
 
     /// Makes the scheme known: through init where that asked for it (by `INIT_NOTIFY`), else in
@@ -141,22 +175,43 @@ impl Service {
     /// Serves requests until the socket is closed or `stop` is asked. Then what was taken is
     /// answered, what waits for a driver is answered `ENODEV`, and the drivers are flushed.
     pub fn run_until(&self, stop: &Stop) -> Result<(), Failure> {
+        let ended = self.serve_until(stop);
+        self.core.end_ports();
+        ended
+    }
+
+    fn serve_until(&self, stop: &Stop) -> Result<(), Failure> {
         stop.watch(self.core.socket.number());
-        let (mut asks, mut answers) = (Asks::new(), Answers::default());
-        loop {
-            match self.core.socket.read(&mut asks) {
-                Ok(()) if asks.is_empty() => return Ok(()),
-                Ok(()) => {}
-                Err(Errno::EINTR | Errno::EAGAIN) if stop.asked() => return self.core.wind_up(),
-                Err(Errno::EINTR | Errno::EAGAIN) => continue,
-                Err(Errno::EBADF | Errno::ENODEV) => return Ok(()),
-                Err(errno) => return Err(Failure::new("read requests for", &self.name, errno)),
-            }
-            for ask in asks.drain() {
-                self.core.dispatch(ask, &mut answers);
-            }
-            self.core.socket.answer_all(&mut answers);
-        }
+        self.core.readers.join();
+        self.core.serve(stop)
+    }
+}
+
+/// What drivers keep is asked back: nobody is left to be answered.
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.core.flights.abort_all();
+    }
+}
+
+fn mount(name: &str, made: &Made) -> Arc<Mount> {
+    Mount::new(name, made.port.clone(), made.description, made.agent.clone())
+}
+
+/// Makes handles of a service, for a service that is connected to directly.
+pub struct Minter(Arc<Core>);
+
+impl Minter {
+    /// A descriptor of a new handle on `path`, as an open of it by `cred` would give, with
+    /// Redox's own open flags. The errors are that open's; a driver that blocks is waited for.
+    pub fn mint(&self, cred: Cred, path: &[u8], flags: usize) -> Result<Fd, Errno> {
+        let Minter(core) = self;
+        let mut origin = Origin::root();
+        let wish = Wish::new(flags, cred);
+        let opened = core.open_from(&core.root_handle, true, path, wish, &mut origin)?;
+        let (number, flags) = opened.handle();
+        let made = core.socket.descriptor(number as usize, flags);
+        made.inspect_err(|_| core.close(number, &mut origin))
     }
 }
 
@@ -187,9 +242,37 @@ fn root_handle(root: &Root) -> Handle {
 }
 
 impl Core {
+    /// Serves requests, as [`Service::run_until`].
+    pub(crate) fn serve(self: &Arc<Core>, stop: &Stop) -> Result<(), Failure> {
+        let (mut asks, mut answers, mut put_off) = (Asks::new(), Answers::default(), Vec::new());
+        loop {
+            match self.socket.read(&mut asks) {
+                Ok(()) if asks.is_empty() => return Ok(()),
+                Ok(()) => {}
+                Err(Errno::EINTR | Errno::EAGAIN) if stop.asked() => return self.wind_up(),
+                Err(Errno::EINTR | Errno::EAGAIN) => continue,
+                Err(Errno::EBADF | Errno::ENODEV) => return Ok(()),
+                Err(errno) => return Err(Failure::new("read requests for", &self.scheme, errno)),
+            }
+            for ask in asks.drain() {
+                // What comes after a request that may wait comes after it: a close, say.
+                match put_off.is_empty() {
+                    true => self.dispatch(ask, &mut answers, &mut put_off),
+                    false => put_off.push(ask),
+                }
+            }
+            self.socket.answer_all(&mut answers);
+            if !put_off.is_empty() {
+                self.perform_put_off(&mut put_off);
+            }
+        }
+    }
+
     /// Ends the workers, then makes safe what was written.
     fn wind_up(&self) -> Result<(), Failure> {
         let mut failure = Ok(());
+        self.flights.abort_all();
+        self.chores.stop();
         for mount in self.mounts() {
             mount.worker.get().into_iter().for_each(Worker::stop);
             let mut origin = Origin::root();
@@ -218,27 +301,46 @@ impl Core {
         self.handles.get(number)
     }
 
-    /// Passes a request to the worker of the driver that it is for, or performs it here.
+    /// Passes a request to the worker of the driver that it is for, or performs it here: one that
+    /// may wait for the driver once the others are answered.
     #[inline]
-    fn dispatch(&self, ask: Ask, answers: &mut Answers) {
+    pub(crate) fn dispatch(
+        self: &Arc<Core>,
+        ask: Ask,
+        answers: &mut Answers,
+        put_off: &mut Vec<Ask>,
+    ) {
         if ask.is(Opcode::Cancel) {
-            return self.cancel(ask.tag());
+            self.flights.abort_tag(ask.tag());
+            return self.ports.cancel(ask.tag());
+        }
+        if ask.is(Opcode::CloseMsg) {
+            self.flights.abort_named(ask.handle(), None);
         }
         let handle = self.handle(ask.handle());
+        if let Some(handle) = handle.as_deref()
+            && handle.mount().is_none()
+            && self.concerns_ports(handle, &ask)
+        {
+            return self.port_request(ask.handle(), handle, ask, answers);
+        }
+        if ask.is_abort() {
+            let count = self.abort(handle.as_deref(), &ask);
+            return answers.push(ask, count.map_or_else(Answer::error, Answer::count));
+        }
         let mount = handle.as_deref().and_then(|handle| self.home(handle, &ask));
         let Some(worker) = mount.and_then(|mount| mount.worker.get()) else {
-            let answer = self.perform_on(handle.as_deref(), &ask);
-            return answers.push(ask, answer);
+            if mount.is_some_and(|_| waits(handle.as_deref(), &ask)) {
+                return put_off.push(ask);
+            }
+            if let Some(answer) = self.perform_on(handle.as_ref(), &ask) {
+                answers.push(ask, answer);
+            }
+            return;
         };
-        if let Err(ask) = worker.send(ask) {
+        if let Err(ask) = worker.send(&self.flights, ask) {
             answers.push(ask, Answer::error(Errno::EAGAIN));
         }
-    }
-
-    #[cold]
-    fn cancel(&self, tag: u32) {
-        let workers = self.mounts().iter().filter_map(|mount| mount.worker.get());
-        workers.for_each(|worker| worker.cancel(tag));
     }
 
     /// The mount that a request is for, if it gets as far as one.
@@ -258,29 +360,47 @@ impl Core {
         }
     }
 
-    /// Performs a request, waiting for whatever it waits for.
+    /// Performs a request, as [`perform_on`](Core::perform_on).
     #[inline(never)]
-    pub(crate) fn perform(&self, ask: &Ask) -> Answer {
-        self.perform_on(self.handle(ask.handle()).as_deref(), ask)
+    pub(crate) fn perform(self: &Arc<Core>, ask: &Ask) -> Option<Answer> {
+        self.perform_on(self.handle(ask.handle()).as_ref(), ask)
     }
 
-    /// Performs a request on its handle, if it has one.
+    /// Performs a request on its handle, if it has one. None where it is answered later on.
     #[inline]
-    fn perform_on(&self, handle: Option<&Handle>, ask: &Ask) -> Answer {
+    fn perform_on(self: &Arc<Core>, handle: Option<&Arc<Handle>>, ask: &Ask) -> Option<Answer> {
         let mut origin = Origin::root();
         self.stats.begin(&mut origin);
-        let answer = self.attempt(handle, ask, &mut origin);
+        let answer = self.attempt(handle, ask, &mut origin)?;
         if origin.is_metered() {
             count_boundary(ask, &mut origin);
             self.stats.fold(origin);
         }
-        answer
+        Some(answer)
     }
 
-    /// Messages, reads and writes are the hot path; the others are kept out of line.
-    fn attempt(&self, handle: Option<&Handle>, ask: &Ask, origin: &mut Origin) -> Answer {
-        let Some(opcode) = ask.opcode() else { return Answer::error(Errno::EOPNOTSUPP) };
-        let Some(handle) = handle else { return Answer::error(Errno::EBADF) };
+    /// Messages, reads and writes are the hot path, and what a driver may keep; the others are
+    /// kept out of line.
+    fn attempt(
+        self: &Arc<Core>,
+        handle: Option<&Arc<Handle>>,
+        ask: &Ask,
+        origin: &mut Origin,
+    ) -> Option<Answer> {
+        let Some(opcode) = ask.opcode() else { return Some(Answer::error(Errno::EOPNOTSUPP)) };
+        let Some(handle) = handle else { return Some(Answer::error(Errno::EBADF)) };
+        let answer = match opcode {
+            Opcode::Call => self.call(handle, ask, origin),
+            Opcode::Read => self.read(handle, ask, origin),
+            Opcode::Write => self.write(handle, ask, origin),
+            opcode => return Some(self.at_once(opcode, handle, ask, origin)),
+        };
+        answer.unwrap_or_else(|errno| Some(Answer::error(errno)))
+    }
+
+    /// Performs a request, waiting for whatever it waits for.
+    #[inline(never)]
+    fn at_once(&self, opcode: Opcode, handle: &Handle, ask: &Ask, origin: &mut Origin) -> Answer {
         let count = match opcode {
             Opcode::OpenAt => return self.open(handle, ask, origin).unwrap_or_else(Answer::error),
             Opcode::CloseMsg => {
@@ -289,9 +409,9 @@ impl Core {
             }
             Opcode::Detach => Ok(0),
             Opcode::UnlinkAt => self.unlink(handle, ask, origin),
-            Opcode::Call => self.call(handle, ask, origin),
-            Opcode::Read => self.read(handle, ask, origin),
-            Opcode::Write => self.write(handle, ask, origin),
+            Opcode::MmapPrep => self.map(handle, ask),
+            // A window stays until its handle is closed.
+            Opcode::Munmap => Ok(0),
             opcode => self.standard(opcode, handle, ask, origin),
         };
         count.map_or_else(Answer::error, Answer::count)
@@ -311,15 +431,27 @@ impl Core {
         }
     }
 
+    /// Answers requests, and empties the list.
+    pub(crate) fn answer_all(&self, answers: &mut Answers) {
+        self.socket.answer_all(answers);
+    }
+
     /// Answers a request late.
     pub(crate) fn answer(&self, ask: Ask, answer: Answer) {
         self.socket.answer(ask, answer);
     }
 }
 
+/// True where a request is more than one message that is sent, and so may wait.
+#[inline]
+fn waits(handle: Option<&Handle>, ask: &Ask) -> bool {
+    let sends = ask.is(Opcode::Call) || ask.is(Opcode::Read) || ask.is(Opcode::Write);
+    !sends || handle.is_some_and(|handle| matches!(handle.place, Place::NewLink { .. }))
+}
+
 /// A request crossed a boundary. A message was translated by its sender's agent on the way here,
 /// and is on the way back; a standard operation both times by this service.
-fn count_boundary(ask: &Ask, origin: &mut Origin) {
+pub(crate) fn count_boundary(ask: &Ask, origin: &mut Origin) {
     let message = matches!(ask.opcode(), Some(Opcode::Call));
     origin.count(Counts {
         messages: 1,
@@ -345,7 +477,7 @@ mod tests {
             let (mut count, mut answers) = (0, Answers::default());
             for opcode in unknown {
                 let ask = Ask::raw(Sqe { opcode, tag: 7, args: [u64::MAX; 6], ..Sqe::default() });
-                service.core.dispatch(ask, &mut answers);
+                service.core.dispatch(ask, &mut answers, &mut Vec::new());
                 let refused = u64::from(Errno::EOPNOTSUPP.0).wrapping_neg();
                 assert_eq!(answers.take(), [(7, refused)], "{opcode}");
                 count += 1;

@@ -6,10 +6,11 @@
 
 use std::{marker::PhantomData, ops::Deref, ptr::NonNull};
 
-use agent::{Access, Errno, Lent};
-use driver::Cred;
+use agent::{Access, Bytes, Errno, Lent, Message, Words};
+use driver::{Body, Cred};
 use libredox::Fd;
 use syscall::{
+    CallFlags, EventFlags, SchemeSocketCall,
     data::NewFdParams,
     schemev2::{Cqe, CqeOpcode, NewFdFlags, Opcode, Sqe, SqeFlags},
 };
@@ -19,6 +20,9 @@ const BATCH: usize = 32;
 
 /// Errnos above this one would reach the caller as a count.
 const LAST_ERRNO: u16 = 132;
+
+/// How a request is answered with a word, in the flags of an answer.
+const REGULAR: u16 = (CqeOpcode::RespondRegular as u16) << 8;
 
 /// A scheme socket. The thread that makes it has to live on for as long as the scheme does.
 pub(crate) struct Socket {
@@ -70,7 +74,8 @@ impl Answers {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     result: u64,
-    flags: u8,
+    /// Those of a new handle; above them, how it is answered. Two words fit into registers.
+    flags: u16,
 }
 
 /// A request's buffer, good until the answer.
@@ -120,7 +125,12 @@ impl Socket {
 
     /// A descriptor of the scheme's own handle `number`, to be registered.
     pub(crate) fn root(&self, number: usize) -> Result<Fd, Errno> {
-        let params = NewFdParams { number, ..NewFdParams::default() };
+        self.descriptor(number, 0)
+    }
+
+    /// A descriptor of the scheme's own handle `number`, with the flags of its answer.
+    pub(crate) fn descriptor(&self, number: usize, flags: u8) -> Result<Fd, Errno> {
+        let params = NewFdParams { number, internal_flags: flags, ..NewFdParams::default() };
         // SAFETY: a plain C structure without padding at this layout's end that matters: the
         // bytes are only read, and are copied by the call.
         let bytes = unsafe {
@@ -146,6 +156,20 @@ impl Socket {
         };
         asks.count = self.fd.read(bytes)? / size_of::<Sqe>();
         Ok(())
+    }
+
+    /// Tells the kernel that something is ready on a handle, for whoever wants to know.
+    pub(crate) fn event(&self, handle: u64, ready: EventFlags) {
+        let flags = CqeOpcode::SendFevent as u8;
+        self.write(&[Cqe { flags, extra_raw: [0; 3], tag: ready.bits() as u32, result: handle }]);
+    }
+
+    /// The descriptor that came with a request, which is not answered yet.
+    pub(crate) fn obtain(&self, ask: &Ask) -> Result<Fd, Errno> {
+        let mut number = usize::MAX.to_ne_bytes();
+        let words = [SchemeSocketCall::ObtainFd as u64, ask.tag().into()];
+        self.fd.call_ro(&mut number, CallFlags::FD, &words)?;
+        Ok(Fd::new(usize::from_ne_bytes(number)))
     }
 
     /// Answers one request; a note is let go of.
@@ -185,26 +209,36 @@ impl Answer {
     /// A count.
     #[inline]
     pub(crate) fn count(count: usize) -> Answer {
-        Answer { result: count as u64, flags: 0 }
+        Answer { result: count as u64, flags: REGULAR }
     }
 
     /// An errno; `EIO` for one that would read as a count.
     #[inline]
     pub(crate) fn error(errno: Errno) -> Answer {
         let errno = if errno.0 > LAST_ERRNO { Errno::EIO } else { errno };
-        Answer { result: u64::from(errno.0).wrapping_neg(), flags: 0 }
+        Answer { result: u64::from(errno.0).wrapping_neg(), flags: REGULAR }
     }
 
     /// A new handle; the kernel keeps an offset for it where it is `positioned`.
     pub(crate) fn opened(handle: u64, positioned: bool) -> Answer {
         let flags = if positioned { NewFdFlags::POSITIONED } else { NewFdFlags::empty() };
-        Answer { result: handle, flags: flags.bits() }
+        Answer { result: handle, flags: REGULAR | u16::from(flags.bits()) }
+    }
+
+    /// The number of a new handle, and its flags.
+    pub(crate) fn handle(self) -> (u64, u8) {
+        (self.result, self.flags as u8)
+    }
+
+    /// A descriptor of this process, which goes with the answer: its number stays to be closed.
+    pub(crate) fn descriptor(number: usize) -> Answer {
+        Answer { result: number as u64, flags: (CqeOpcode::RespondWithFd as u16) << 8 }
     }
 
     #[inline]
     fn encode(self, tag: u32) -> Cqe {
-        let flags = CqeOpcode::RespondRegular as u8;
-        Cqe { flags, extra_raw: [self.flags, 0, 0], tag, result: self.result }
+        let [extra, flags] = self.flags.to_le_bytes();
+        Cqe { flags, extra_raw: [extra, 0, 0], tag, result: self.result }
     }
 }
 
@@ -226,6 +260,11 @@ impl Ask {
     pub(crate) fn is_note(&self) -> bool {
         let oneway = self.sqe.sqe_flags.contains(SqeFlags::ONEWAY);
         oneway || self.is(Opcode::CloseMsg) || self.is(Opcode::Detach)
+    }
+
+    /// The process that asks.
+    pub(crate) fn pid(&self) -> u32 {
+        self.sqe.caller as u32
     }
 
     /// Names the request until it is answered. Means nothing in a note.
@@ -252,6 +291,22 @@ impl Ask {
     /// The three metadata words of a `Call` or `StdFsCall`.
     pub(crate) fn words(&self) -> [u64; 3] {
         [self.sqe.args[3], self.sqe.args[4], self.sqe.args[5]]
+    }
+
+    /// The request for whoever answers it later on. This one here is not answered any more.
+    pub(crate) fn hand_over(&self) -> Ask {
+        Ask { sqe: self.sqe }
+    }
+
+    /// The sender's id for the message, where it is one.
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.is(Opcode::Call).then(|| Words::decode(self.words()).id)
+    }
+
+    /// True where it is the message that aborts another one.
+    #[inline]
+    pub(crate) fn is_abort(&self) -> bool {
+        self.is(Opcode::Call) && self.sqe.args[3] as u16 == Words::ABORT
     }
 
     /// True where the request has a buffer in its second and third word.
@@ -287,14 +342,26 @@ impl Ask {
 
     /// The buffer, to be accessed as `access` says; empty where the request has none.
     pub(crate) fn payload(&self, access: Access) -> Payload<'_> {
+        Payload { lent: self.lent(access), ask: PhantomData }
+    }
+
+    /// Gives the buffer to a message, whose sender takes it out again before it answers the
+    /// request.
+    #[inline]
+    pub(crate) fn lend_to(&self, message: &mut Message<Body>, access: Access) {
+        message.set_data(Bytes::Lent(self.lent(access)));
+    }
+
+    #[inline]
+    fn lent(&self, access: Access) -> Lent {
         let base = NonNull::new(self.sqe.args[1] as usize as *mut u8);
         let (base, len) = base.map_or((NonNull::dangling(), 0), |base| (base, self.len()));
         // SAFETY: the kernel (or, within one process, the caller that waits) lends the bytes
-        // until the answer, which consumes the request that the payload borrows. A caller that
-        // asks to read takes what is written there, and one that asks to write offers it. No
-        // Rust reference to them is made.
-        let lent = unsafe { Lent::new(base, len, access) };
-        Payload { lent, ask: PhantomData }
+        // until the answer, which consumes the request. A payload borrows that; a message has its
+        // data taken out before (`late`, which answers what is sent). A caller that asks to read
+        // takes what is written there, and one that asks to write offers it. No Rust reference
+        // to them is made.
+        unsafe { Lent::new(base, len, access) }
     }
 
     /// A private copy of the buffer. `limit` errs where it is longer.

@@ -9,9 +9,10 @@ use std::{
 
 use agent::{Moment, Wait, Woken};
 
-use crate::place::clock;
+use crate::{place::clock, reader::step_aside, scope::interrupted};
 
-/// Waits by parking the calling thread.
+/// Waits by parking the calling thread. The abort of the request that a thread of a service works
+/// on interrupts it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Park;
 
@@ -44,8 +45,7 @@ impl Wait for Park {
     }
 
     fn park(&self) -> Woken {
-        thread::park();
-        Woken::Look
+        park(thread::park)
     }
 
     #[inline]
@@ -59,7 +59,16 @@ impl Wait for Park {
     }
 
     fn park_until(&self, moment: Moment) -> Woken {
-        thread::park_timeout(Duration::from_nanos(moment.saturating_sub(clock())));
-        Woken::Look
+        park(|| thread::park_timeout(Duration::from_nanos(moment.saturating_sub(clock()))))
     }
+}
+
+/// An abort that comes before the sleep, or ends it, is told of.
+fn park(sleep: impl FnOnce()) -> Woken {
+    step_aside();
+    if interrupted() {
+        return Woken::Interrupted;
+    }
+    sleep();
+    if interrupted() { Woken::Interrupted } else { Woken::Look }
 }

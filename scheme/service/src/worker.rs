@@ -1,17 +1,18 @@
-//! The thread of a driver that blocks: requests wait at a thread port, answers go out late.
+//! The thread of a driver that blocks: requests wait at a thread port, answers go out late. What
+//! the driver keeps does not hold the thread up.
 
 use std::{
-    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     thread::JoinHandle,
 };
 
 use agent::{
     Errno, Exchange, Message, Outcome, Port, QUEUE_LIMIT, ReplyPort, Request, Status, ThreadPort,
-    Ticket,
 };
 
 use crate::{
+    abort::Flights,
+    scope::Scope,
     serve::Core,
     socket::{Answer, Ask},
     wait::PARK,
@@ -20,6 +21,7 @@ use crate::{
 /// A request on its way through a worker.
 pub(crate) struct Job {
     ask: Option<Ask>,
+    note: bool,
     answer: Answer,
 }
 
@@ -38,10 +40,21 @@ impl Port<Job> for Desk {
     fn begin<'s>(&'s self, mut request: Request<'s, Job>) -> Outcome<'s, Job> {
         let Some(core) = self.0.upgrade() else { return request.done(Errno::ENODEV) };
         let Some(ask) = request.body_mut().ask.take() else { return request.done(Errno::EIO) };
-        let answer = core.perform(&ask);
-        *request.body_mut() = Job { ask: Some(ask), answer };
+        if let Some(answer) = work(&core, &ask) {
+            (request.body_mut().ask, request.body_mut().answer) = (Some(ask), answer);
+        }
         request.done(Status::OK)
     }
+}
+
+/// Performs a request, unless its abort has been asked for. None where it is answered later on.
+fn work(core: &Arc<Core>, ask: &Ask) -> Option<Answer> {
+    let scope = Scope::of_thread();
+    let job = scope.next();
+    if !ask.is_note() && !core.flights.works(ask.tag(), &scope, job) {
+        return Some(Answer::error(Errno::ECANCELED));
+    }
+    core.perform(ask)
 }
 
 /// Takes the messages back and answers.
@@ -52,8 +65,8 @@ struct Replies {
 
 #[derive(Default)]
 struct State {
-    /// Requests that may still be cancelled, by tag; notes have none.
-    tickets: HashMap<u32, Ticket<Job>>,
+    /// Requests that are in the queue or worked on, notes not counted.
+    waiting: usize,
     /// Messages to use again.
     spare: Vec<Message<Job>>,
 }
@@ -67,22 +80,19 @@ impl Replies {
 impl ReplyPort<Job> for Replies {
     fn reply(&self, mut message: Message<Job>) {
         let status = message.status();
-        let Some(ask) = message.body_mut().ask.take() else { return };
-        let answer = match status.result() {
-            Ok(_) => message.body().answer,
-            Err(errno) => Answer::error(errno),
-        };
+        let Job { note, answer, .. } = *message.body();
+        let ask = message.body_mut().ask.take();
         {
             let mut state = self.state();
-            // Forgotten before it is answered: the tag may be used again right after.
-            if !ask.is_note() {
-                state.tickets.remove(&ask.tag());
-            }
+            state.waiting -= usize::from(!note);
             state.spare.push(message);
         }
-        if let Some(core) = self.core.upgrade() {
-            core.answer(ask, answer);
+        // What a driver has kept is answered when it comes back.
+        let (Some(core), Some(ask)) = (self.core.upgrade(), ask) else { return };
+        if !ask.is_note() {
+            core.flights.over(ask.tag());
         }
+        core.answer(ask, status.result().map_or_else(Answer::error, |_| answer));
     }
 }
 
@@ -103,36 +113,29 @@ impl Worker {
 
     /// Passes a request to the thread; it is answered from there. `Err` gives it back: the
     /// queue is full.
-    pub(crate) fn send(&self, ask: Ask) -> Result<(), Ask> {
-        let message = {
+    pub(crate) fn send(&self, flights: &Flights, ask: Ask) -> Result<(), Ask> {
+        let mut message = {
             let mut state = self.replies.state();
-            if !ask.is_note() && state.tickets.len() >= QUEUE_LIMIT {
+            let note = ask.is_note();
+            if !note && state.waiting >= QUEUE_LIMIT {
                 return Err(ask);
             }
-            let (tag, note) = (ask.tag(), ask.is_note());
-            let job = Job { ask: Some(ask), answer: Answer::error(Errno::EIO) };
-            let mut message = match state.spare.pop() {
+            state.waiting += usize::from(!note);
+            let job = Job { ask: None, note, answer: Answer::error(Errno::EIO) };
+            match state.spare.pop() {
                 Some(mut message) => {
                     *message.body_mut() = job;
                     message
                 }
                 None => Message::new(job),
-            };
-            if !note {
-                state.tickets.insert(tag, message.ticket());
             }
-            message
         };
+        if !ask.is_note() {
+            flights.waits(&ask, message.ticket());
+        }
+        message.body_mut().ask = Some(ask);
         message.send(&self.port, &(Arc::clone(&self.replies) as Arc<dyn ReplyPort<Job>>));
         Ok(())
-    }
-
-    /// Cancels the request of this tag if it waits; one that is worked on ends by itself.
-    pub(crate) fn cancel(&self, tag: u32) {
-        let ticket = self.replies.state().tickets.remove(&tag);
-        if let Some(ticket) = ticket {
-            ticket.abort();
-        }
     }
 }
 

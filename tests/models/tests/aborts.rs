@@ -4,7 +4,8 @@
 use std::sync::{Arc, Mutex};
 
 use agent::{
-    Call, Data, Errno, Kept, Mailbox, Message, Outcome, Port, Request, Serialized, Status, Ticket,
+    Call, Data, Errno, Kept, Mailbox, Message, Neighbour, Origin, Outcome, Port, Request,
+    Serialized, Status, Ticket,
 };
 use loom::{
     sync::atomic::{
@@ -43,6 +44,16 @@ fn send_and_abort(lower: Target, aborters: usize, check: fn(Status, u32) -> bool
     message.send(&Aborted::over(lower, tickets), &once(check));
 }
 
+/// Begins a message that is kept, and aborted meanwhile. No reply at all is a leak.
+fn begin_and_abort(lower: Target, check: fn(Status, u32) -> bool) {
+    let port = Neighbour::new(lower, 0);
+    let back = Message::new(Body::new(1)).begin(&mut Origin::root(), &port, |ticket| {
+        thread::spawn(move || ticket.abort());
+        once(check)
+    });
+    assert!(back.is_none());
+}
+
 fn is_aborted(status: Status, word: u32) -> bool {
     (status, word) == (Errno::ECANCELED.into(), 1)
 }
@@ -60,6 +71,17 @@ fn an_abort_against_a_reply_leaves_one_reply() {
 fn an_abort_against_the_hand_over_comes_to_the_keeper() {
     // Nothing but the abort ends the message.
     model(3, || send_and_abort(Arc::new(Shelf::new()), 1, is_aborted));
+}
+
+#[test]
+fn an_abort_against_a_message_that_is_begun_comes_to_its_keeper() {
+    // Nothing but the abort ends the message.
+    model(3, || begin_and_abort(Arc::new(Shelf::new()), is_aborted));
+}
+
+#[test]
+fn an_abort_against_the_reply_to_a_message_that_is_begun_leaves_one_reply() {
+    model(3, || begin_and_abort(Arc::new(Elsewhere::answers()), is_either));
 }
 
 #[test]

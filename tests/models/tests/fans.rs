@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use agent::{Child, Fan};
+use agent::{Came, Child, Fan};
 use agent::{Errno, Message, Outcome, Port, Request, Saved, Status};
 use models::{Body, Elsewhere, Shelf, Target, model, once};
 
@@ -30,9 +30,9 @@ impl Port<Body> for Two {
     }
 }
 
-fn add(parent: &mut Body, child: &Body, before: Status, status: Status) -> Status {
-    parent.set(parent.get() + child.get());
-    if before.is_ok() { status } else { before }
+fn add(parent: &mut Body, before: Status, child: Came<'_, Body>) -> Status {
+    parent.set(parent.get() + child.body.get());
+    if before.is_ok() { child.status } else { before }
 }
 
 #[test]

@@ -7,10 +7,10 @@ use std::sync::{
 };
 
 use agent::{
-    Call, Data, Errno, Exchange, Kept, Mailbox, Message, Moment, Port, ReplyPort, SpinPort, Status,
-    Wait, Woken,
+    Call, Data, Errno, Exchange, Kept, Mailbox, Message, MessageId, Moment, Port, ReplyPort,
+    SpinPort, Status, Wait, Watch, Woken,
 };
-use loom::thread;
+use loom::{sync::Mutex, thread};
 use models::{Body, Park, Target, model, once};
 
 fn ask(port: &dyn Port<Body>) -> (Status, u32) {
@@ -223,5 +223,47 @@ fn what_comes_to_a_port_that_closes_is_received_or_refused() {
         let answer = sender.join().unwrap();
         assert!(answer == ANSWERED || answer.0 == Errno::ENODEV.into());
         receiver.join().unwrap();
+    });
+}
+
+/// A receiver that is no thread: what it has taken, and whether it was told of the abort.
+#[derive(Default)]
+struct Table(Mutex<Taken>);
+
+#[derive(Default)]
+struct Taken {
+    kept: Option<Kept<Body>>,
+    told: bool,
+}
+
+impl Watch for Table {
+    fn queued(&self) {}
+
+    fn aborted(&self, id: MessageId) {
+        let taken = &mut *self.0.lock().unwrap();
+        taken.told |= taken.kept.as_ref().is_some_and(|kept| kept.id() == id);
+    }
+}
+
+#[test]
+fn an_abort_of_what_is_being_taken_comes_to_who_takes_it() {
+    model(3, || {
+        let table = Arc::new(Table::default());
+        let port = SpinPort::watched(8, table.clone());
+        let mut message = Message::new(Body::new(1));
+        let ticket = message.ticket();
+        message
+            .send(&(port.clone() as Target), &once(|status, _| status == Errno::ECANCELED.into()));
+        let (taker, target) = (table.clone(), port.clone());
+        let taker = thread::spawn(move || {
+            let taken = &mut *taker.0.lock().unwrap();
+            taken.kept = target.get();
+            taken.told = taken.kept.as_ref().is_some_and(Kept::aborted);
+        });
+        ticket.abort();
+        taker.join().unwrap();
+        let Taken { kept, told } = std::mem::take(&mut *table.0.lock().unwrap());
+        assert_eq!(kept.is_some(), told, "who has it knows");
+        drop(kept);
     });
 }

@@ -3,8 +3,14 @@
 
 use std::sync::Arc;
 
-use agent::{Call, Data, Errno, Message, Outcome, Port, Request, Spin, Status, ThreadPort, Wait};
-use loom::thread::{self, ThreadId};
+use agent::{
+    Call, Data, Errno, Exchange, Message, MessageId, Outcome, Port, Request, Spin, Status,
+    ThreadPort, Wait,
+};
+use loom::{
+    sync::{Mutex, Notify},
+    thread::{self, ThreadId},
+};
 use models::{Alone, Body, Park, Target, block_on, model};
 
 fn ask(port: &dyn Port<Body>) -> Status {
@@ -83,5 +89,47 @@ fn a_message_is_taken_out_of_the_queue_or_is_worked_on() {
         });
         port.run(&Park::new());
         sending.join().unwrap();
+    });
+}
+
+/// Waits with each message until that is aborted, as an agent at a boundary does.
+struct Waits {
+    with: Mutex<Option<MessageId>>,
+    bell: Notify,
+}
+
+impl Port<Body> for Waits {
+    fn begin<'s>(&'s self, request: Request<'s, Body>) -> Outcome<'s, Body> {
+        *self.with.lock().unwrap() = Some(request.id());
+        if !request.is_aborted() {
+            self.bell.wait();
+        }
+        *self.with.lock().unwrap() = None;
+        request.done(Errno::ECANCELED)
+    }
+
+    fn interrupt(&self, id: MessageId) {
+        if *self.with.lock().unwrap() == Some(id) {
+            self.bell.notify();
+        }
+    }
+}
+
+#[test]
+fn an_abort_comes_to_a_message_whether_it_is_queued_or_waited_with() {
+    // Nothing but the abort ends the message.
+    model(2, || {
+        let inside = Waits { with: Mutex::new(None), bell: Notify::new() };
+        let port = Arc::new(ThreadPort::new(inside));
+        let asked = port.clone();
+        let asking = thread::spawn(move || {
+            let target: Target = asked.clone();
+            let pending = Message::new(Body::new(1)).ask(&target);
+            pending.abort();
+            assert_eq!(block_on(pending).status(), Errno::ECANCELED.into());
+            asked.close();
+        });
+        port.run(&Park::new());
+        asking.join().unwrap();
     });
 }

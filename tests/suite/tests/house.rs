@@ -38,6 +38,7 @@ const UNSAFE: &[&str] = &[
     "agent/src/shared.rs",
     "agent/src/spin_port.rs",
     "agent/src/sync.rs",
+    "agent/src/window.rs",
     "drivers/redoxfs-disk/src/lib.rs",
     "scheme/portd/src/signal.rs",
     "scheme/service/src/beside.rs",

@@ -29,7 +29,7 @@ pub(crate) fn partition<D: Driver + 'static>(
     if let Some(table) = table {
         options.set("table", OptionValue::Text(table.into()));
     }
-    (driver_partition::KIND.make)(&options, Some(lower(disk)), &CONTEXT)
+    (driver_partition::KIND.make)(&options, vec![lower(disk)], &CONTEXT)
 }
 
 pub(crate) fn error(built: Built) -> String {

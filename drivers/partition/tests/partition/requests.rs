@@ -52,7 +52,7 @@ fn the_sender_sees_its_own_request_again() {
         let disk = two().disk();
         let mut options = Options::default();
         options.set("frames", OptionValue::Flag(frames));
-        let pass = (driver_pass::KIND.make)(&options, Some(lower(&disk)), &CONTEXT).ok().unwrap();
+        let pass = (driver_pass::KIND.make)(&options, vec![lower(&disk)], &CONTEXT).ok().unwrap();
         let part = partition(&Arc::new(Over(pass)), 1, None).ok().unwrap();
         let node = Node::ROOT;
         for op in [Op::Read { node, offset: 512 }, Op::Discard { offset: 512, len: 1 << 30 }] {

@@ -76,7 +76,7 @@ pub(crate) fn make(disk: Arc<dyn Driver>, options: &[(&str, OptionValue)]) -> Bu
     let mut given = Options::default();
     options.iter().for_each(|(key, value)| given.set(key, value.clone()));
     let lower = Lower { port: Neighbour::new(disk, 1), description };
-    (driver_redoxfs::KIND.make)(&given, Some(lower), &Context { now, wait: &Spin })
+    (driver_redoxfs::KIND.make)(&given, vec![lower], &Context { now, wait: &Spin })
 }
 
 pub(crate) struct Fs {

@@ -49,7 +49,7 @@ fn a_disk_without_a_file_system_is_refused() {
     assert!(refusal(coarse).contains("blocks of 65536 bytes"));
     let options = Options::default();
     let context = Context { now: Time::default, wait: &Spin };
-    let nowhere = (driver_redoxfs::KIND.make)(&options, None, &context).err().unwrap();
+    let nowhere = (driver_redoxfs::KIND.make)(&options, vec![], &context).err().unwrap();
     assert!(nowhere.contains("stands on another driver"));
     let fs = Fs::new(4 * MIB);
     assert!(refusal(fs.driver).contains("stands on a file driver"));

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use driver::{Kind, OptionKind, OptionSpec};
+use driver::{Kind, OptionKind, OptionSpec, Stands};
 
 const fn option(key: &'static str, kind: OptionKind, help: &'static str) -> OptionSpec {
     OptionSpec { key, kind, required: false, help }
@@ -13,7 +13,7 @@ const fn option(key: &'static str, kind: OptionKind, help: &'static str) -> Opti
 const PICKY: Kind = Kind {
     name: "picky",
     help: "a null device that is hard to please",
-    stands: false,
+    stands: Stands::Alone,
     options: &[
         OptionSpec { required: true, ..option("size", OptionKind::Size, "how large") },
         option("count", OptionKind::Integer, "how many"),
@@ -26,9 +26,23 @@ const PICKY: Kind = Kind {
     },
 };
 
+/// Stands on several, and passes to the first.
+const ROUND: Kind = Kind {
+    name: "round",
+    help: "a table with several legs",
+    stands: Stands::OnSeveral,
+    options: &[],
+    make: |_, lower, _| Ok(Arc::new(driver_pass::Pass::new(lower[0].clone()))),
+};
+
 /// The kinds that the tests describe.
 pub(crate) fn kinds() -> Vec<Kind> {
-    vec![driver_null::KIND, driver_pass::KIND, PICKY]
+    vec![driver_null::KIND, driver_pass::KIND, PICKY, ROUND]
+}
+
+/// A driver on several.
+pub(crate) fn round(name: &str, on: &[&str]) -> String {
+    format!("[[driver]]\nname = {name:?}\nkind = \"round\"\non = {on:?}\n")
 }
 
 /// A layer that does nothing, in four lines.

@@ -13,7 +13,7 @@ use crate::fs::{Fs, ROOT, tick};
 fn make(options: &[(&str, u64)]) -> Result<Arc<dyn Driver>, String> {
     let mut given = Options::default();
     options.iter().for_each(|(key, value)| given.set(key, OptionValue::Integer(*value)));
-    (KIND.make)(&given, None, &Context { now: tick, wait: &Spin })
+    (KIND.make)(&given, vec![], &Context { now: tick, wait: &Spin })
 }
 
 #[test]

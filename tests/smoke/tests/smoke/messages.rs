@@ -118,11 +118,14 @@ fn words_that_mean_nothing_are_refused() {
         };
         let flush = Body::new(Op::Flush { node: NODE }, Cred::ROOT).words().unwrap().0;
         assert_eq!(send(&flush.encode(), &mut []), Ok(0));
-        let unknown = Words { op: u16::MAX, ..flush };
+        let unknown = Words { op: u16::MAX - 1, ..flush };
         assert_eq!(send(&unknown.encode(), &mut []), Err(ENOSYS));
         assert_eq!(send(&unknown.encode(), &mut [0; 4096]), Err(ENOSYS));
         let window = Words { window: 9, ..flush };
-        assert_eq!(send(&window.encode(), &mut []), Err(EOPNOTSUPP));
+        assert_eq!(send(&window.encode(), &mut []), Err(EPROTO));
+        let read = Body::new(Op::Read { node: NODE, offset: 0 }, Cred::ROOT).words().unwrap().0;
+        let window = Words { window: 9, len: 512, ..read };
+        assert_eq!(send(&window.encode(), &mut []), Err(EFAULT));
         let object = Words { object: 77, ..flush };
         assert_eq!(send(&object.encode(), &mut []), Err(ESTALE));
     });

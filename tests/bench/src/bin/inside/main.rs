@@ -10,6 +10,8 @@ use std::process::ExitCode;
 
 #[cfg(target_os = "redox")]
 mod redox;
+#[cfg(target_os = "redox")]
+mod windows;
 
 #[cfg(target_os = "redox")]
 fn main() -> ExitCode {

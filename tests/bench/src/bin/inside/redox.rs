@@ -17,12 +17,14 @@ use syscall::{
     schemev2::{Cqe, Opcode, Sqe},
 };
 
-/// Operations in a round, and rounds.
-const CALLS: u32 = 500;
-const ROUNDS: usize = 5;
-const PAGE: usize = 4096;
+use crate::windows;
 
-type Result<T> = std::result::Result<T, String>;
+/// Operations in a round, and rounds.
+pub(crate) const CALLS: u32 = 500;
+const ROUNDS: usize = 5;
+pub(crate) const PAGE: usize = 4096;
+
+pub(crate) type Result<T> = std::result::Result<T, String>;
 
 pub(crate) fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -96,7 +98,7 @@ fn start_echo() -> Result<(Echo, Fd)> {
 }
 
 #[repr(C, align(4096))]
-struct Page([u8; PAGE]);
+pub(crate) struct Page(pub(crate) [u8; PAGE]);
 
 fn measure(ramfs: &str) -> Result<()> {
     let (_echo, echo) = start_echo()?;
@@ -114,17 +116,20 @@ fn measure(ramfs: &str) -> Result<()> {
     };
     pair(
         "call without data",
+        CALLS,
         ("raw echo", &mut || raw(&echo, &mut [], &flush)),
         ("portd null flush", &mut || raw(&null, &mut [], &flush)),
     )?;
     let (mut a, mut b) = (Page([1; PAGE]), Page([2; PAGE]));
     pair(
         "call with 4 KiB, aligned, not looked at",
+        CALLS,
         ("raw echo", &mut || raw(&echo, &mut a.0, &write)),
         ("portd null write", &mut || raw(&null, &mut b.0, &write)),
     )?;
     pair(
         "call with 4 KiB, aligned, filled",
+        CALLS,
         ("raw echo", &mut || raw(&echo, &mut a.0, &read)),
         ("portd ramdisk read", &mut || raw(&disk, &mut b.0, &read)),
     )?;
@@ -136,9 +141,11 @@ fn measure(ramfs: &str) -> Result<()> {
     };
     pair(
         "pread of 4 KiB, aligned",
+        CALLS,
         ("stock ramfs", &mut || at(&files[0], &mut page)),
         ("portd tmpfs", &mut || at(&files[1], &mut a)),
-    )
+    )?;
+    windows::measure(ramfs)
 }
 
 fn words(op: Op, len: usize) -> Result<[u64; 3]> {
@@ -146,7 +153,7 @@ fn words(op: Op, len: usize) -> Result<[u64; 3]> {
     Ok(Words { len: len as u32, ..words }.encode())
 }
 
-fn file(path: &str, page: &[u8]) -> Result<File> {
+pub(crate) fn file(path: &str, page: &[u8]) -> Result<File> {
     let failed = |error: std::io::Error| format!("can't make {path}: {error}");
     let mut options = File::options();
     let options = options.read(true).write(true).create(true).truncate(true);
@@ -155,16 +162,16 @@ fn file(path: &str, page: &[u8]) -> Result<File> {
     Ok(file)
 }
 
-type Named<'a> = (&'a str, &'a mut dyn FnMut() -> Result<()>);
+pub(crate) type Named<'a> = (&'a str, &'a mut dyn FnMut() -> Result<()>);
 
 /// Runs both in turn, and prints nanoseconds a call (medians of the rounds) and their ratio.
-fn pair(what: &str, one: Named<'_>, other: Named<'_>) -> Result<()> {
+pub(crate) fn pair(what: &str, calls: u32, one: Named<'_>, other: Named<'_>) -> Result<()> {
     let (mut first, mut second) = ([0; ROUNDS], [0; ROUNDS]);
-    round(one.1)?;
-    round(other.1)?;
+    round(calls, one.1)?;
+    round(calls, other.1)?;
     for index in 0..ROUNDS {
-        first[index] = round(one.1)?;
-        second[index] = round(other.1)?;
+        first[index] = round(calls, one.1)?;
+        second[index] = round(calls, other.1)?;
     }
     first.sort_unstable();
     second.sort_unstable();
@@ -178,10 +185,10 @@ fn pair(what: &str, one: Named<'_>, other: Named<'_>) -> Result<()> {
     Ok(())
 }
 
-fn round(call: &mut dyn FnMut() -> Result<()>) -> Result<u128> {
+fn round(calls: u32, call: &mut dyn FnMut() -> Result<()>) -> Result<u128> {
     let start = Instant::now();
-    for _ in 0..CALLS {
+    for _ in 0..calls {
         call()?;
     }
-    Ok(start.elapsed().as_nanos() / u128::from(CALLS))
+    Ok(start.elapsed().as_nanos() / u128::from(calls))
 }

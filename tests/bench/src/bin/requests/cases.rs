@@ -2,13 +2,13 @@
 
 use std::{env, process::ExitCode};
 
-use agent::{Carries, Cross, Errno};
+use agent::{Carries, Cross, Errno, Words};
 use bench::valgrind;
 use driver::{Body, Cred, Node, Op};
 use libredox::Fd;
 use service::{Host, Service};
 use syscall::{
-    flag::{O_CREAT, O_RDWR},
+    flag::{MapFlags, O_CREAT, O_RDWR},
     schemev2::{Cqe, Opcode, Sqe},
 };
 
@@ -43,15 +43,19 @@ type Case = (&'static str, Option<(&'static str, Ask)>);
 enum Ask {
     /// With `SYS_CALL`.
     Message(Op),
+    /// The same, the data in a window.
+    Window(Op),
     /// A standard read of a page.
     Read,
 }
 
-const CASES: [Case; 7] = [
+const CASES: [Case; 9] = [
     ("echo", None),
     ("null-flush", Some(("null", Ask::Message(Op::Flush { node: Node::ROOT })))),
     ("null-read", Some(("null", Ask::Read))),
     ("disk-message", Some(("disk", Ask::Message(READ)))),
+    ("disk-window", Some(("disk", Ask::Window(READ)))),
+    ("tmp-window", Some(("tmp/file", Ask::Window(READ)))),
     ("tmp-message", Some(("tmp/file", Ask::Message(READ)))),
     ("tmp-read", Some(("tmp/file", Ask::Read))),
     ("zero-read", Some(("zero", Ask::Read))),
@@ -112,6 +116,16 @@ fn served(path: &str, ask: Ask, count: u64) {
     match ask {
         Ask::Read => {
             serve(Opcode::Read, buffer(handle, lent, PAGE, [0; 3]), count);
+        }
+        Ask::Window(op) => {
+            let flags = (MapFlags::MAP_SHARED | MapFlags::PROT_READ | MapFlags::PROT_WRITE).bits();
+            let map = [handle, PAGE as u64, flags as u64, agent::window_at(1), 0, 0];
+            assert!(serve(Opcode::MmapPrep, map, 1).is_multiple_of(PAGE as u64));
+            let (words, _) = Body::new(op, Cred::ROOT).words().expect("it crosses");
+            let words = Words { window: 1, object: 0, len: PAGE as u32, ..words };
+            let nowhere = std::ptr::null();
+            let result = serve(Opcode::Call, buffer(handle, nowhere, 0, words.encode()), count);
+            assert_eq!(result, PAGE as u64);
         }
         Ask::Message(op) => {
             let (mut words, carries) = Body::new(op, Cred::ROOT).words().expect("it crosses");

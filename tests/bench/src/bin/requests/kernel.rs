@@ -1,7 +1,10 @@
 //! A kernel that asks one thing over and over: the symbols of the Redox ABI that a service needs
 //! once it is made, and nothing behind them.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    alloc::{self, Layout},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use syscall::{
     error::ENOSYS,
@@ -89,4 +92,22 @@ extern "C" fn redox_sys_call_v0(
     _: usize,
 ) -> usize {
     unsupported()
+}
+
+fn pages(len: usize) -> Layout {
+    Layout::from_size_align(len, 4096).expect("whole pages")
+}
+
+/// Fresh memory; there is nothing else to map.
+#[unsafe(no_mangle)]
+extern "C" fn redox_mmap_v1(_: *mut (), len: usize, _: u32, _: u32, _: usize, _: u64) -> usize {
+    // SAFETY: never of no size.
+    unsafe { alloc::alloc_zeroed(pages(len)) as usize }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn redox_munmap_v1(base: *mut (), len: usize) -> usize {
+    // SAFETY: the caller gives back what it was given, as a whole.
+    unsafe { alloc::dealloc(base.cast(), pages(len)) };
+    0
 }

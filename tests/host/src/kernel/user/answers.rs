@@ -86,6 +86,10 @@ impl UserScheme {
 }
 
 fn word(cqe: &Cqe, notify_on_detach: bool) -> Answer {
-    let result = Error::demux(cqe.result as usize);
+    let result = match cqe.result as u32 {
+        // An address may be this, of which there is no negative.
+        0x8000_0000 => Ok(cqe.result as usize),
+        _ => Error::demux(cqe.result as usize),
+    };
     Answer::Word { result, extra: cqe.extra_raw[0], notify_on_detach }
 }

@@ -1,0 +1,15 @@
+//! Ports that processes make and hold, through the daemon's handles, on the host's ABI.
+#![cfg(not(target_os = "redox"))]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod against_model;
+mod chains;
+mod connect;
+mod events;
+mod misuse;
+mod model;
+mod rows;
+mod setup;
+mod stress;

@@ -1,0 +1,189 @@
+//! A port that a process made: its queue, who receives from it, who may send to it.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, Weak},
+};
+
+use agent::{Errno, Message, MessageId, Port, ReplyPort, SpinPort, Watch};
+use driver::{Attr, Cred, FileKind, OpenFlags, Rights, SetAttr};
+
+use super::{letter::Letter, receive::Receive, right::Right};
+use crate::{handle::lock, place::now};
+
+/// Messages that wait at one port.
+pub(crate) const MAX_QUEUED: usize = 4096;
+/// The bit of a port's mode that says that its openers are connected directly.
+const DIRECT: u16 = 0o1000;
+
+/// A port, made by the open of a name.
+pub(crate) struct UserPort {
+    /// The name that it was made by.
+    pub(crate) path: Vec<u8>,
+    queue: Arc<SpinPort<Letter>>,
+    /// The same, as messages see it.
+    target: Arc<dyn Port<Letter>>,
+    attr: Mutex<Attr>,
+    receivers: Mutex<Vec<Weak<Receive>>>,
+    /// Rights that were pushed back, by their tokens.
+    pushed_back: Mutex<HashMap<u64, Weak<Right>>>,
+}
+
+struct Bell(Weak<UserPort>);
+
+impl Watch for Bell {
+    fn queued(&self) {
+        if let Some(port) = self.0.upgrade() {
+            port.ring();
+        }
+    }
+
+    fn aborted(&self, id: MessageId) {
+        if let Some(port) = self.0.upgrade() {
+            port.each(|receive| receive.aborted(id));
+        }
+    }
+}
+
+impl UserPort {
+    pub(crate) fn new(serial: u64, path: Vec<u8>, owner: Cred, mode: u16) -> Arc<UserPort> {
+        let time = now();
+        let (atime, mtime, ctime) = (time, time, time);
+        let kind = FileKind::Socket;
+        let attr = Attr {
+            inode: serial,
+            kind,
+            mode,
+            links: 1,
+            uid: owner.uid,
+            gid: owner.gid,
+            atime,
+            mtime,
+            ctime,
+            ..Attr::default()
+        };
+        Arc::new_cyclic(|this| {
+            let queue = SpinPort::watched(MAX_QUEUED, Arc::new(Bell(Weak::clone(this))));
+            UserPort {
+                path,
+                target: Arc::clone(&queue) as Arc<dyn Port<Letter>>,
+                queue,
+                attr: Mutex::new(attr),
+                receivers: Mutex::default(),
+                pushed_back: Mutex::default(),
+            }
+        })
+    }
+
+    pub(crate) fn attr(&self) -> Attr {
+        let size = self.queue.len() as u64;
+        Attr { size, ..*lock(&self.attr) }
+    }
+
+    pub(crate) fn owner(&self) -> u32 {
+        lock(&self.attr).uid
+    }
+
+    pub(crate) fn is_direct(&self) -> bool {
+        lock(&self.attr).mode & DIRECT != 0
+    }
+
+    pub(crate) fn set_attr(&self, set: SetAttr, cred: Cred) -> Result<(), Errno> {
+        set.apply(&mut lock(&self.attr), cred, now())
+    }
+
+    /// Permission to open the port: to write is to send, and else it is only looked at.
+    pub(crate) fn allow(&self, access: OpenFlags, cred: Cred) -> Result<(), Errno> {
+        let attr = lock(&self.attr);
+        match access {
+            _ if access.contains(OpenFlags::WRITE) => attr.allow(cred, Rights::WRITE),
+            _ if access.contains(OpenFlags::READ) => attr.allow(cred, Rights::READ),
+            _ => Ok(()),
+        }
+    }
+
+    /// True where a listing shows the port to `cred`.
+    pub(crate) fn is_shown_to(&self, cred: Cred) -> bool {
+        let attr = lock(&self.attr);
+        let allows = |rights| attr.allow(cred, rights).is_ok();
+        attr.owned_by(cred).is_ok() || allows(Rights::READ) || allows(Rights::WRITE)
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.queue.len() >= MAX_QUEUED
+    }
+
+    /// Tells `right` once there is room.
+    pub(crate) fn push_back(&self, token: u64, right: &Weak<Right>) {
+        lock(&self.pushed_back).insert(token, Weak::clone(right));
+    }
+
+    /// A right that is gone need not be told.
+    pub(crate) fn forget(&self, token: u64) {
+        lock(&self.pushed_back).remove(&token);
+    }
+
+    pub(crate) fn send(&self, message: Message<Letter>, reply: &Arc<dyn ReplyPort<Letter>>) {
+        message.send(&self.target, reply);
+    }
+
+    /// The same for a message that may be dropped.
+    pub(crate) fn send_droppable(
+        &self,
+        message: Message<Letter>,
+        reply: &Arc<dyn ReplyPort<Letter>>,
+    ) {
+        message.droppable().send(&self.target, reply);
+    }
+
+    pub(crate) fn target(&self) -> &Arc<dyn Port<Letter>> {
+        &self.target
+    }
+
+    pub(crate) fn queue(&self) -> &SpinPort<Letter> {
+        &self.queue
+    }
+
+    pub(crate) fn add(&self, receive: &Arc<Receive>) {
+        lock(&self.receivers).push(Arc::downgrade(receive));
+    }
+
+    /// Takes a receive right off; true where it was the last.
+    pub(crate) fn remove(&self, receive: &Receive) -> bool {
+        let receivers = &mut *lock(&self.receivers);
+        receivers.retain(|other| !std::ptr::eq(other.as_ptr(), receive));
+        receivers.is_empty()
+    }
+
+    /// True where every receive right is held by the chain: whoever waits for this port then
+    /// waits for ever.
+    pub(crate) fn is_held_by(&self, chain: &[u64]) -> bool {
+        let mut all = true;
+        self.each(|receive| all &= chain.contains(&receive.id()));
+        all && !chain.is_empty()
+    }
+
+    /// There may be something to receive, or room.
+    pub(crate) fn ring(&self) {
+        for receive in &*lock(&self.receivers) {
+            if self.queue.is_empty() {
+                break;
+            }
+            receive.upgrade().into_iter().for_each(|receive| receive.pump());
+        }
+        self.tell_of_room();
+    }
+
+    /// Those who were pushed back are told, where there is room again.
+    pub(crate) fn tell_of_room(&self) {
+        if self.is_full() {
+            return;
+        }
+        let pushed_back = std::mem::take(&mut *lock(&self.pushed_back));
+        pushed_back.values().filter_map(Weak::upgrade).for_each(|right| right.tell());
+    }
+
+    fn each(&self, mut work: impl FnMut(&Receive)) {
+        lock(&self.receivers).iter().filter_map(Weak::upgrade).for_each(|receive| work(&receive));
+    }
+}

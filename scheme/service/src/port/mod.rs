@@ -1,0 +1,217 @@
+//! Ports that processes make and hold, through handles: what `read`, `write` and `SYS_CALL` on
+//! them mean.
+//!
+//! | module | job |
+//! | --- | --- |
+//! | `requests` | what comes for a handle on a port; opens, names, attributes |
+//! | `right`, `send`, `back` | a send right, what is written to it, and its reply port |
+//! | `receive` | a receive right |
+//! | `hub` | the port between them |
+//! | `letter` | what a message is, and who pays for it |
+//! | `desk` | reads that wait, and events |
+//! | `names` | the names of ports |
+//! | `connect`, `clock` | direct connections, and their deadline |
+//!
+//! Nothing here waits. A read that finds nothing is parked and answered by whoever brings
+//! something; no lock is held while a message is sent, completed, forwarded or aborted, for that
+//! may come back to the very right that it came from.
+
+mod back;
+mod clock;
+mod connect;
+mod desk;
+mod hub;
+mod letter;
+mod names;
+mod receive;
+mod requests;
+mod right;
+mod send;
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+    sync::{
+        Arc, Mutex, Weak,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use agent::Errno;
+
+use self::{
+    clock::Clock,
+    hub::UserPort,
+    letter::Accounts,
+    names::{Dir, Named},
+    receive::Receive,
+    right::Right,
+};
+use crate::{
+    handle::lock,
+    socket::{Answer, Ask, Socket},
+};
+
+/// What a handle on a port is.
+pub(crate) enum PortPlace {
+    /// A directory of names.
+    Names,
+    /// A right to send.
+    Send(Arc<Right>),
+    /// A right to receive.
+    Receive(Arc<Receive>),
+}
+
+impl PortPlace {
+    /// Ends what the handle stood for.
+    fn close(&self) {
+        match self {
+            PortPlace::Names => {}
+            PortPlace::Send(right) => right.close(),
+            PortPlace::Receive(receive) => receive.close(),
+        }
+    }
+
+    fn set_number(&self, number: u64) {
+        match self {
+            PortPlace::Names => {}
+            PortPlace::Send(right) => right.set_number(number),
+            PortPlace::Receive(receive) => receive.set_number(number),
+        }
+    }
+}
+
+/// Where a request waits that may be cancelled.
+trait Waits: Send + Sync {
+    /// The caller would rather not wait any more.
+    fn cancel(&self, tag: u32);
+}
+
+/// All ports of a service that processes made.
+pub(crate) struct Ports {
+    socket: Arc<Socket>,
+    names: Mutex<Dir>,
+    parked: Mutex<HashMap<u32, Arc<dyn Waits>>>,
+    /// Send rights by what their holders know them by.
+    tokens: Mutex<HashMap<u64, Weak<Right>>>,
+    /// The receive rights that the chain of a taken message holds, by its number.
+    chains: Mutex<HashMap<u32, Vec<u64>>>,
+    accounts: Arc<Accounts>,
+    clock: Clock,
+    serials: AtomicU64,
+    numbers: AtomicU32,
+    random: RandomState,
+}
+
+impl Ports {
+    pub(crate) fn new(socket: &Arc<Socket>) -> Arc<Ports> {
+        Arc::new(Ports {
+            socket: Arc::clone(socket),
+            names: Mutex::default(),
+            parked: Mutex::default(),
+            tokens: Mutex::default(),
+            chains: Mutex::default(),
+            accounts: Arc::default(),
+            clock: Clock::new(),
+            serials: AtomicU64::new(1),
+            numbers: AtomicU32::new(1),
+            random: RandomState::new(),
+        })
+    }
+
+    /// How long a service may take to answer who opens its port.
+    pub(crate) fn set_connect_limit(&self, limit: Duration) {
+        self.clock.set_limit(limit);
+    }
+
+    /// The caller of this tag would rather not wait any more.
+    #[cold]
+    pub(crate) fn cancel(&self, tag: u32) {
+        let waits = lock(&self.parked).get(&tag).cloned();
+        if let Some(waits) = waits {
+            waits.cancel(tag);
+        }
+    }
+
+    /// Lets go of what waits, at the end of the service. Those who wait for a reply have theirs
+    /// with the end of the handles.
+    pub(crate) fn end(&self) {
+        let parked: Vec<_> = lock(&self.parked).drain().collect();
+        parked.iter().for_each(|(tag, waits)| waits.cancel(*tag));
+    }
+
+    fn park(&self, tag: u32, waits: Arc<dyn Waits>) {
+        lock(&self.parked).insert(tag, waits);
+    }
+
+    /// Answers a request that was parked. Its tag may be used again right after.
+    fn answer(&self, ask: Ask, answer: Answer) {
+        let parked = lock(&self.parked).remove(&ask.tag());
+        self.socket.answer(ask, answer);
+        drop(parked);
+    }
+
+    fn answer_all(&self, answers: impl IntoIterator<Item = (Ask, Answer)>) {
+        answers.into_iter().for_each(|(ask, answer)| self.answer(ask, answer));
+    }
+
+    fn serial(&self) -> u64 {
+        self.serials.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn named(self: &Arc<Ports>, path: &[u8]) -> Named {
+        Named::new(self, path)
+    }
+
+    fn count(&self, path: &[u8], by: isize) {
+        lock(&self.names).count(path, by);
+    }
+
+    fn bury(&self, port: &Arc<UserPort>) {
+        lock(&self.names).bury(port);
+    }
+
+    /// A word that nobody guesses.
+    fn token(&self) -> u64 {
+        self.random.hash_one(self.serial())
+    }
+
+    fn add_token(&self, right: &Arc<Right>) {
+        lock(&self.tokens).insert(right.token, Arc::downgrade(right));
+    }
+
+    fn remove_token(&self, token: u64) {
+        lock(&self.tokens).remove(&token);
+    }
+
+    fn right(&self, token: u64) -> Option<Arc<Right>> {
+        lock(&self.tokens).get(&token)?.upgrade()
+    }
+
+    /// A number for a message that is taken by a receive right.
+    fn number(&self, chain: &[u64], receive: u64) -> u32 {
+        let chains = &mut *lock(&self.chains);
+        loop {
+            let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+            if number != 0 && !chains.contains_key(&number) {
+                let chain = chain.iter().copied().chain([receive]).collect();
+                chains.insert(number, chain);
+                return number;
+            }
+        }
+    }
+
+    fn forget(&self, number: u32) {
+        lock(&self.chains).remove(&number);
+    }
+
+    /// What the chain of a taken message holds; nothing for 0. `ENOENT` for a number that stands
+    /// for none.
+    fn chain(&self, number: u32) -> Result<Vec<u64>, Errno> {
+        match number {
+            0 => Ok(Vec::new()),
+            number => lock(&self.chains).get(&number).cloned().ok_or(Errno::ENOENT),
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! What is written to a send right: records, each checked, accepted or refused by itself.
+
+use std::sync::Arc;
+
+use agent::{Access, Errno, Message, ReplyPort, Status};
+use client::record::{Flags, MAX_DATA, RECORD, Record, Verb, View};
+
+use super::{
+    back::Reply,
+    letter::Letter,
+    right::{May, Right},
+};
+use crate::{
+    handle::lock,
+    socket::{Ask, Payload},
+};
+
+impl Right {
+    /// Sends the records in the request's buffer: the bytes of those that were accepted.
+    pub(crate) fn write(self: &Arc<Right>, ask: &Ask) -> Result<usize, Errno> {
+        self.need(May::SEND)?;
+        let payload = ask.payload(Access::FETCH);
+        let mut at = 0;
+        while at < payload.len() {
+            match self.accept(&payload, at, ask.pid()) {
+                Ok(bytes) => at += bytes,
+                Err(errno) => {
+                    // That there is room is news again, once there is.
+                    self.tell();
+                    return if at == 0 { Err(errno) } else { Ok(at) };
+                }
+            }
+        }
+        Ok(at)
+    }
+
+    /// Accepts the record at `at`: its bytes, data included. `EPROTO` where that is not all
+    /// there; `EAGAIN`, `ENOMEM` where there is no room for the reply.
+    fn accept(
+        self: &Arc<Right>,
+        payload: &Payload<'_>,
+        at: usize,
+        pid: u32,
+    ) -> Result<usize, Errno> {
+        let mut head = [0; RECORD];
+        payload.copy_out(at, &mut head).map_err(|_| Errno::EPROTO)?;
+        let view = View::new(&head).ok_or(Errno::EPROTO)?;
+        let end = at.checked_add(RECORD + view.len()).filter(|end| *end <= payload.len());
+        let bytes = end.ok_or(Errno::EPROTO)? - at;
+        match view.parse().and_then(|record| self.check(record)) {
+            Ok(record) if record.verb == Verb::Abort => {
+                self.abort(record.id);
+            }
+            Ok(record) => {
+                let mut data = vec![0; view.len()];
+                payload.copy_out(at + RECORD, &mut data)?;
+                self.send(record, data, pid)?;
+            }
+            Err(errno) => self.refuse(view.id(), errno)?,
+        }
+        Ok(bytes)
+    }
+
+    /// What is wrong with a record that a sender wrote.
+    fn check(&self, record: Record) -> Result<Record, Errno> {
+        let allowed = match record.verb {
+            Verb::Send => Flags::PRIORITY | Flags::DROPPABLE,
+            Verb::Abort if record.len == 0 => Flags::empty(),
+            Verb::Abort => return Err(Errno::EPROTO),
+            _ => return Err(Errno::EOPNOTSUPP),
+        };
+        let theirs = [record.uid, record.gid, record.pid] == [0; 3] && record.status == Status::OK;
+        if !theirs || !allowed.contains(record.flags) {
+            return Err(Errno::EPROTO);
+        }
+        if record.len.max(record.room) as usize > MAX_DATA {
+            return Err(Errno::EMSGSIZE);
+        }
+        if record.flags.contains(Flags::PRIORITY) && !self.may.contains(May::PRIORITY) {
+            return Err(Errno::EPERM);
+        }
+        Ok(record)
+    }
+
+    /// A bad record's error comes as its own reply.
+    fn refuse(&self, id: u64, errno: Errno) -> Result<(), Errno> {
+        let (flags, status) = (Flags::REFUSED, errno.into());
+        let record = Record { flags, status, ..Record::new(Verb::Reply, id) };
+        {
+            let state = &mut *lock(&self.state);
+            self.check_room(state)?;
+            let charge = Some(self.ports.accounts.charge(self.payer, 0)?);
+            state.back.push(Reply { record, data: Vec::new(), _charge: charge });
+        }
+        self.pump();
+        Ok(())
+    }
+
+    fn send(self: &Arc<Right>, record: Record, data: Vec<u8>, pid: u32) -> Result<(), Errno> {
+        let droppable = record.flags.contains(Flags::DROPPABLE);
+        let charge =
+            self.ports.accounts.charge(self.payer, data.len().max(record.room as usize))?;
+        let letter = Letter {
+            words: record.words,
+            data,
+            room: record.room,
+            flags: record.flags,
+            id: record.id,
+            from: self.cred,
+            pid,
+            charge: Some(charge),
+            ..Letter::default()
+        };
+        let mut message = Message::new(letter);
+        message.set_priority(record.flags.contains(Flags::PRIORITY));
+        if !self.enter(record.id, &mut message)? {
+            return self.refuse(record.id, Errno::EEXIST);
+        }
+        let reply = Arc::clone(self) as Arc<dyn ReplyPort<Letter>>;
+        if droppable {
+            self.port.send_droppable(message, &reply);
+        } else {
+            self.port.send(message, &reply);
+        }
+        Ok(())
+    }
+
+    /// Notes that a message is away; false where one of that id is.
+    fn enter(&self, id: u64, message: &mut Message<Letter>) -> Result<bool, Errno> {
+        let state = &mut *lock(&self.state);
+        self.check_room(state)?;
+        if state.sends.contains_key(&id) {
+            return Ok(false);
+        }
+        state.sends.insert(id, message.ticket());
+        Ok(true)
+    }
+}

@@ -1,0 +1,104 @@
+//! What a thread waits for on behalf of a request, so that the request's abort comes there.
+//!
+//! A worker's thread that waits for a reply is woken and asks for the abort; where it waits in
+//! another process, an abort is sent after it. An abort interrupts one wait: what is done after
+//! that, such as closing what was opened, is not in its way.
+
+use std::{
+    cell::RefCell,
+    sync::{Arc, Mutex, mpsc::Sender},
+    thread::{self, Thread},
+};
+
+use crate::handle::lock;
+
+/// A thread that performs requests, one after the other.
+pub(crate) struct Scope {
+    thread: Thread,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Counts the requests.
+    job: u64,
+    /// The abort was asked for, and no wait has ended by it yet.
+    interrupted: bool,
+    /// The message that the thread waits for in another process, and who sends the abort there.
+    crossing: Option<(Sender<u32>, u32)>,
+}
+
+thread_local! {
+    static SCOPE: RefCell<Option<Arc<Scope>>> = const { RefCell::new(None) };
+}
+
+/// The scope of the calling thread, if it has one.
+fn current() -> Option<Arc<Scope>> {
+    SCOPE.with_borrow(Option::clone)
+}
+
+/// True once for each abort: the wait that asks is to end.
+pub(crate) fn interrupted() -> bool {
+    current().is_some_and(|scope| std::mem::take(&mut lock(&scope.state).interrupted))
+}
+
+impl Scope {
+    /// Gives the calling thread its scope.
+    pub(crate) fn of_thread() -> Arc<Scope> {
+        SCOPE.with_borrow_mut(|scope| {
+            let make = || Scope { thread: thread::current(), state: Mutex::default() };
+            Arc::clone(scope.get_or_insert_with(|| Arc::new(make())))
+        })
+    }
+
+    /// The thread's next request; aborts of others are not this one's.
+    pub(crate) fn next(&self) -> u64 {
+        let state = &mut *lock(&self.state);
+        state.interrupted = false;
+        state.job += 1;
+        state.job
+    }
+
+    /// Asks for the abort of a request, unless the thread has gone on to another.
+    pub(crate) fn interrupt(&self, job: u64) {
+        let state = &mut *lock(&self.state);
+        if state.job != job {
+            return;
+        }
+        match &state.crossing {
+            // Where nobody takes it any more, what was crossed to is gone.
+            Some((aborts, id)) => drop(aborts.send(*id)),
+            None => {
+                state.interrupted = true;
+                self.thread.unpark();
+            }
+        }
+    }
+}
+
+/// While it is there, an abort goes after the message that the thread waits for.
+pub(crate) struct Crossing(Option<Arc<Scope>>);
+
+impl Crossing {
+    /// The thread is about to wait for a message in another process. `None` where the abort has
+    /// been asked for.
+    pub(crate) fn begin(aborts: &Sender<u32>, id: u32) -> Option<Crossing> {
+        let Some(scope) = current() else { return Some(Crossing(None)) };
+        {
+            let state = &mut *lock(&scope.state);
+            if std::mem::take(&mut state.interrupted) {
+                return None;
+            }
+            state.crossing = Some((aborts.clone(), id));
+        }
+        Some(Crossing(Some(scope)))
+    }
+}
+
+impl Drop for Crossing {
+    fn drop(&mut self) {
+        if let Some(scope) = &self.0 {
+            lock(&scope.state).crossing = None;
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! One suite for every driver in every placement: see `tests/conformance`.

@@ -1,0 +1,99 @@
+//! The stacks that the suite runs on, as descriptions. The driver that is asked is `top`.
+
+use std::io::Write;
+
+use tempfile::NamedTempFile;
+
+/// A description, and what it needs while it is used.
+pub(crate) struct Stack {
+    pub(crate) name: &'static str,
+    pub(crate) text: String,
+    _key: Option<NamedTempFile>,
+}
+
+fn driver(name: &str, kind: &str, more: &str) -> String {
+    format!("[[driver]]\nname = \"{name}\"\nkind = \"{kind}\"\n{more}\n")
+}
+
+fn disks(size: usize) -> String {
+    let size = format!("size = {size}");
+    ["d1", "d2", "d3", "d4"].map(|name| driver(name, "ramdisk", &size)).concat()
+}
+
+fn key() -> NamedTempFile {
+    let mut file = NamedTempFile::new().expect("a temporary file");
+    let key: Vec<u8> = (0..64).map(|at| at * 3 + 1).collect();
+    file.write_all(&key).expect("64 bytes of room");
+    file
+}
+
+/// Block devices of `size` bytes, a multiple of 16 KiB.
+pub(crate) fn block(size: usize) -> Vec<Stack> {
+    let plain = |name: &'static str, text: String| Stack { name, text, _key: None };
+    let on = |kind: &str, more: &str| {
+        [disks(size), driver("top", kind, &format!("on = \"d1\"\n{more}"))].concat()
+    };
+    let quarter = disks(size / 4);
+    let keys = [key(), key()];
+    let paths = keys.each_ref().map(|key| key.path().display().to_string());
+    let [first, second] = keys;
+    let all = [
+        disks(size / 2),
+        driver("m1", "mirror", "on = [\"d1\", \"d2\"]"),
+        driver("m2", "mirror", "on = [\"d3\", \"d4\"]"),
+        driver("striped", "stripe", "on = [\"m1\", \"m2\"]\nchunk = 4096"),
+        driver("cached", "cache", "on = \"striped\"\nsize = \"64 KiB\"\nwrite_back = true"),
+        driver("traced", "trace", "on = \"cached\""),
+        driver("top", "crypt", &format!("on = \"traced\"\nkey = {:?}", paths[1])),
+    ];
+    let crypt = on("crypt", &format!("key = {:?}", paths[0]));
+    vec![
+        plain("ramdisk", driver("top", "ramdisk", &format!("size = {size}"))),
+        plain("pass", on("pass", "frames = true")),
+        plain("trace", on("trace", "")),
+        plain("fault", on("fault", "")),
+        plain("cache", on("cache", "size = \"64 KiB\"")),
+        plain("cache, written back", on("cache", "size = \"32 KiB\"\nwrite_back = true")),
+        plain(
+            "stripe",
+            [
+                quarter,
+                driver("top", "stripe", "on = [\"d1\", \"d2\", \"d3\", \"d4\"]\nchunk = 4096"),
+            ]
+            .concat(),
+        ),
+        plain(
+            "mirror",
+            [disks(size), driver("top", "mirror", "on = [\"d1\", \"d2\", \"d3\"]\nrebuild = 2")]
+                .concat(),
+        ),
+        Stack { name: "crypt", text: crypt, _key: Some(first) },
+        Stack { name: "six layers", text: all.concat(), _key: Some(second) },
+    ]
+}
+
+/// File systems whose root everybody may write.
+pub(crate) fn file() -> Vec<Stack> {
+    let tmpfs = driver("fs", "tmpfs", "mode = 0o777\nsize = \"1 MiB\"");
+    let stack = |name, text: String| Stack { name, text, _key: None };
+    let on = |kind: &str, more: &str| {
+        [tmpfs.clone(), driver("top", kind, &format!("on = \"fs\"\n{more}"))].concat()
+    };
+    let all = [
+        tmpfs.clone(),
+        driver("owned", "perms", "on = \"fs\""),
+        driver("limited", "quota", "on = \"owned\""),
+        driver("cached", "namecache", "on = \"limited\"\nentries = 5"),
+        driver("top", "trace", "on = \"cached\""),
+    ];
+    vec![
+        stack("tmpfs", driver("top", "tmpfs", "mode = 0o777\nsize = \"1 MiB\"")),
+        stack("pass", on("pass", "frames = true")),
+        stack("trace", on("trace", "")),
+        stack("fault", on("fault", "")),
+        stack("namecache", on("namecache", "")),
+        stack("quota", on("quota", "")),
+        stack("perms", on("perms", "")),
+        stack("five layers", all.concat()),
+    ]
+}
