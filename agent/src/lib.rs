@@ -125,7 +125,7 @@ pub use port::{Catch, MessageId, Port, Saved};
 pub use reply::{Discard, ReplyPort};
 pub use request::{Outcome, Request};
 #[cfg(feature = "scheme")]
-pub use scheme::{MAX_DATA, SchemeAgent};
+pub use scheme::{MAX_DATA, SchemeAgent, open_port};
 #[cfg(feature = "alloc")]
 pub use send::{Droppable, Message};
 pub use serialized::{Contained, QUEUE_LIMIT, Serialized, ThreadPort};

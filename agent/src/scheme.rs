@@ -73,17 +73,22 @@ impl From<libredox::error::Error> for Errno {
     }
 }
 
+/// A handle on the port at `path`, to read and write where that is allowed. The errors are those
+/// of the open.
+pub fn open_port(path: &str) -> Result<Fd, Errno> {
+    let open = |flags| Fd::open(path, flags | O_CLOEXEC, 0).map_err(Errno::from);
+    match open(O_RDWR) {
+        Err(Errno::EISDIR) => open(O_RDONLY | O_DIRECTORY),
+        Err(Errno::EROFS | Errno::EACCES) => open(O_RDONLY),
+        other => other,
+    }
+}
+
 impl<B: Cross> SchemeAgent<B> {
     /// Opens the port at `path`, to read and write where that is allowed. The errors are those
     /// of the open.
     pub fn connect(path: &str) -> Result<SchemeAgent<B>, Errno> {
-        let open = |flags| Fd::open(path, flags | O_CLOEXEC, 0).map_err(Errno::from);
-        let handle = match open(O_RDWR) {
-            Err(Errno::EISDIR) => open(O_RDONLY | O_DIRECTORY),
-            Err(Errno::EROFS | Errno::EACCES) => open(O_RDONLY),
-            other => other,
-        }?;
-        Ok(SchemeAgent::new(handle))
+        open_port(path).map(SchemeAgent::new)
     }
 
     /// An agent for an open handle, which it closes in the end.
@@ -151,13 +156,20 @@ impl<B: Cross> SchemeAgent<B> {
 
     /// Begins a message that has been announced.
     pub fn begin_announced<'s>(&'s self, id: u32, mut request: Request<'s, B>) -> Outcome<'s, B> {
+        let result = self.cross_announced(id, &mut request);
+        request.done(result)
+    }
+
+    /// Sends a request that has been announced, and takes its answer without ending it: it is as
+    /// it was, but for what an answer brought, and may be announced and sent again.
+    pub fn cross_announced(&self, id: u32, request: &mut Request<'_, B>) -> Result<usize, Errno> {
         // Whoever aborts from here on finds the message; who did before has left a mark.
         let result = match request.is_aborted() {
             true => Err(Errno::ECANCELED),
-            false => self.cross(id, &mut request),
+            false => self.cross(id, request),
         };
         self.withdraw(id);
-        request.done(result)
+        result
     }
 
     fn next_id(&self) -> u32 {

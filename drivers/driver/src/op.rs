@@ -216,6 +216,30 @@ pub enum Op {
 impl Op {
     /// The offset of a [`Op::Write`] that appends.
     pub const END: u64 = u64::MAX;
+
+    /// The nodes that the operation names.
+    pub fn nodes_mut(&mut self) -> [Option<&mut Node>; 2] {
+        match self {
+            Op::Read { node, .. }
+            | Op::Write { node, .. }
+            | Op::Flush { node }
+            | Op::Open { node, .. }
+            | Op::Close { node }
+            | Op::Getattr { node }
+            | Op::Setattr { node, .. }
+            | Op::Readdir { node, .. }
+            | Op::Readlink { node }
+            | Op::Truncate { node, .. } => [Some(node), None],
+            Op::Lookup { parent, .. }
+            | Op::Create { parent, .. }
+            | Op::Mkdir { parent, .. }
+            | Op::Symlink { parent }
+            | Op::Unlink { parent, .. } => [Some(parent), None],
+            Op::Link { node, parent } => [Some(node), Some(parent)],
+            Op::Rename { parent, to } => [Some(parent), Some(to)],
+            Op::Discard { .. } | Op::Poll { .. } | Op::Statfs => [None, None],
+        }
+    }
 }
 
 /// Values of a reply that are more than a count.

@@ -1,6 +1,12 @@
 //! A checked description: what stands on what.
 
-use alloc::{collections::BTreeMap, format, string::String, vec, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    format,
+    string::String,
+    vec,
+    vec::Vec,
+};
 use core::fmt::Write;
 
 use driver::{Kind, Options};
@@ -179,6 +185,13 @@ impl Plan {
     /// True where a driver has this name.
     pub fn has(&self, name: &str) -> bool {
         self.entries.iter().any(|entry| entry.name == name)
+    }
+
+    /// The ports of other processes that its drivers stand on, each once.
+    pub fn across(&self) -> Vec<String> {
+        let paths = self.entries.iter().flat_map(|entry| entry.across());
+        let paths: BTreeSet<String> = paths.map(String::from).collect();
+        paths.into_iter().collect()
     }
 
     /// The stack for people: what stands on what, and which edge crosses a boundary. What stands

@@ -3,6 +3,7 @@
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
+use service::Fork;
 
 use crate::{Error, signal};
 
@@ -48,7 +49,7 @@ fn run(options: &Options) -> Result<(), Error> {
         print!("{}", crate::plan(&text)?.draw());
         return Ok(());
     }
-    let mut service = crate::serve(&options.scheme, &text)?;
+    let mut service = crate::serve_guarded(&options.scheme, &text, &Fork)?;
     service.publish()?;
     service::enter_null_namespace()?;
     signal::install();

@@ -2,6 +2,7 @@
 
 use std::{fmt, io, path::PathBuf};
 
+use driver::Errno;
 use service::Failure;
 use stack::Fault;
 
@@ -14,6 +15,8 @@ pub enum Error {
     Description(Fault),
     /// The scheme can't be served.
     Scheme(Failure),
+    /// There is nobody to open what its drivers stand on once it has no namespace.
+    Opener(Errno),
 }
 
 impl From<Fault> for Error {
@@ -36,6 +39,9 @@ impl fmt::Display for Error {
             }
             Error::Description(fault) => write!(f, "description: {fault}"),
             Error::Scheme(failure) => failure.fmt(f),
+            Error::Opener(errno) => {
+                write!(f, "can't start a process to open ports of other processes: {errno}")
+            }
         }
     }
 }

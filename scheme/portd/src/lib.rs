@@ -13,7 +13,9 @@ pub use cli::main;
 pub use error::Error;
 pub use kinds::kinds;
 
-use service::{Host, Service};
+use std::sync::Arc;
+
+use service::{Beside, Host, Opener, Opening, Scheme, Service};
 use stack::{Plan, Stack};
 
 /// Checks a description.
@@ -32,4 +34,22 @@ pub fn serve(name: &str, text: &str) -> Result<Service, Error> {
     let plan = plan(text)?;
     let stack = build(&plan)?;
     Ok(Service::directory(name, &stack, plan.draw())?)
+}
+
+/// The same with a guard beside it and, where its drivers stand on ports of other processes, an
+/// opener, which `by` starts. For [`Fork`](service::Fork) it is a program's first step.
+pub fn serve_guarded(name: &str, text: &str, by: &dyn Beside) -> Result<Service, Error> {
+    let plan = plan(text)?;
+    let scheme = Scheme::guarded(name, by)?;
+    let stack = build_opening(&plan, by)?;
+    Ok(Service::directory(scheme, &stack, plan.draw())?)
+}
+
+fn build_opening(plan: &Plan, by: &dyn Beside) -> Result<Stack, Error> {
+    let paths = plan.across();
+    if paths.is_empty() {
+        return build(plan);
+    }
+    let opener = Opener::start(paths, by).map_err(Error::Opener)?;
+    Ok(plan.build(&Opening(Arc::new(opener)))?)
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use agent::{Access, Bytes, Carries, Errno, Origin, Words};
-use driver::{Node, Op, OpenFlags, PARCEL, Parcel, REPLY, describe_to};
+use driver::{Op, OpenFlags, PARCEL, Parcel, REPLY, describe_to};
 
 use crate::{
     handle::Handle,
@@ -113,30 +113,10 @@ fn check_payload(ask: &Ask, words: &Words) -> Result<Carries, Errno> {
 
 /// The sender's numbers become the driver's nodes.
 fn translate_nodes(handle: &Handle, op: &mut Op) -> Result<(), Errno> {
-    let translate = |node: &mut Node| {
+    for node in op.nodes_mut().into_iter().flatten() {
         *node = handle.node(node.0)?;
-        Ok(())
-    };
-    match op {
-        Op::Read { node, .. }
-        | Op::Write { node, .. }
-        | Op::Flush { node }
-        | Op::Open { node, .. }
-        | Op::Close { node }
-        | Op::Getattr { node }
-        | Op::Setattr { node, .. }
-        | Op::Readdir { node, .. }
-        | Op::Readlink { node }
-        | Op::Truncate { node, .. } => translate(node),
-        Op::Lookup { parent, .. }
-        | Op::Create { parent, .. }
-        | Op::Mkdir { parent, .. }
-        | Op::Symlink { parent }
-        | Op::Unlink { parent, .. } => translate(parent),
-        Op::Link { node, parent } => translate(node).and_then(|()| translate(parent)),
-        Op::Rename { parent, to } => translate(parent).and_then(|()| translate(to)),
-        Op::Discard { .. } | Op::Poll { .. } | Op::Statfs => Ok(()),
     }
+    Ok(())
 }
 
 /// Data is read and written with the rights that its object was opened with, and closed as often

@@ -23,31 +23,38 @@
 //! | `worker`, `reader`, `scope`, `abort` | who works on what; aborts, and where they come to |
 //! | `window` | memory that is shared with the holders of handles |
 //! | `open`, `names`, `ops`, `layout`, `calls` | opens, names, standard operations and their structures, messages |
+//! | `scheme` | a scheme before it has anything to serve; whether it is guarded |
+//! | `beside`, `guard`, `opener` | processes beside a daemon: who answers when it has died, who opens paths for it |
 //! | `port` | ports that processes make and hold |
 //! | `stats`, `latency` | figures by layer: costs, times |
 //! | `place` | what a host puts around drivers: panic containment, serializers, threads |
 //! | `file` | the agent that makes a file or device of the system a block port |
-//! | `remote` | the agent to a port of another process, as a driver |
+//! | `remote`, `link` | the agent to a port of another process, as a driver; connecting again |
 #![warn(clippy::disallowed_methods)]
 
 mod abort;
+mod beside;
 mod calls;
 mod chores;
 mod file;
+mod guard;
 mod handle;
 mod init;
 mod late;
 mod latency;
 mod layout;
+mod link;
 mod mount;
 mod names;
 mod open;
+mod opener;
 mod ops;
 mod place;
 mod port;
 mod raw;
 mod reader;
 mod remote;
+mod scheme;
 mod scope;
 mod serve;
 mod socket;
@@ -57,12 +64,16 @@ mod wait;
 mod window;
 mod worker;
 
+pub use beside::{Beside, Fork, Job};
 pub use file::KIND as FILE;
+pub use guard::TAGS;
 pub use init::{Failure, enter_null_namespace};
 pub use latency::{LatencyReport, LatencyRow, Spread};
 pub use mount::Mount;
-pub use place::{Host, clock, now};
+pub use opener::Opener;
+pub use place::{Host, Opening, clock, now};
 pub use remote::Remote;
+pub use scheme::{IntoScheme, Scheme};
 pub use serve::{Minter, Service};
 pub use stats::{RowReport, StatsReport};
 pub use stop::Stop;

@@ -12,11 +12,11 @@ use std::{
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
-use agent::{Catch, Contained, Direct, Outcome, Port, Serialized};
+use agent::{Catch, Contained, Direct, Errno, Outcome, Port, Serialized};
 use driver::{Body, Built, Context, Description, Driver, Features, Request, Secret, Time};
 use stack::Environment;
 
-use crate::{remote::Remote, wait::PARK};
+use crate::{opener::Opener, remote::Remote, wait::PARK};
 
 /// The host of drivers on a system with threads, for [`stack::Plan::build`].
 #[derive(Clone, Copy, Debug, Default)]
@@ -43,11 +43,7 @@ impl Environment for Host {
     }
 
     fn connect(&self, path: &str) -> Result<Arc<dyn Driver>, String> {
-        let remote = Remote::connect(path)
-            .map_err(|errno| format!("{errno}; is the service there, and is it a port?"))?;
-        // With a window names and attributes go through it. Without they go all the same.
-        let _ = remote.buffer(0);
-        Ok(Arc::new(remote))
+        connected(Remote::connect(path))
     }
 
     fn secret(&self, path: &str) -> Result<Secret, String> {
@@ -70,6 +66,36 @@ impl Environment for Host {
             Err(format!("gave up on what it found: {}", message(panic.as_ref())))
         })?;
         Ok(contained(name, made))
+    }
+}
+
+fn connected(remote: Result<Remote, Errno>) -> Result<Arc<dyn Driver>, String> {
+    let remote =
+        remote.map_err(|errno| format!("{errno}; is the service there, and is it a port?"))?;
+    // With a window names and attributes go through it. Without they go all the same.
+    let _ = remote.buffer(0);
+    Ok(Arc::new(remote))
+}
+
+/// [`Host`], for a daemon that gives its namespace up: an opener opens the ports of other
+/// processes for it.
+pub struct Opening(pub Arc<Opener>);
+
+impl Environment for Opening {
+    fn context(&self) -> Context {
+        Host.context()
+    }
+
+    fn connect(&self, path: &str) -> Result<Arc<dyn Driver>, String> {
+        connected(Remote::connect_by(&self.0, path))
+    }
+
+    fn secret(&self, path: &str) -> Result<Secret, String> {
+        Host.secret(path)
+    }
+
+    fn place(&self, name: &str, make: &mut dyn FnMut() -> Built) -> Built {
+        Host.place(name, make)
     }
 }
 

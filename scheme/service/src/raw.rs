@@ -7,7 +7,9 @@
 pub(crate) fn take_over(namespace: usize, name: &str) {
     let path = format!("/scheme/{name}");
     let open = libredox::Fd::open(&path, libredox::flag::O_CLOEXEC, 0);
-    if open.is_err_and(|error| error.errno() == libredox::errno::ENODEV) {
+    // The latter while its guard still answers for it.
+    let dead = [libredox::errno::ENODEV, libredox::errno::ESRCH];
+    if open.is_err_and(|error| dead.contains(&error.errno())) {
         // Where it can't be taken out, the registration that follows says so.
         #[allow(clippy::disallowed_methods, reason = "no library function does it")]
         let _ = syscall::unlinkat(namespace, path, 0);

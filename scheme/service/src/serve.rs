@@ -11,6 +11,7 @@ use syscall::schemev2::Opcode;
 use crate::{
     abort::Flights,
     chores::{self, Chores},
+    guard::Life,
     handle::{Handle, Handles, Place},
     init::{self, Failure},
     mount::{Asker, Mount},
@@ -18,6 +19,7 @@ use crate::{
     place::contained,
     port::Ports,
     reader::Readers,
+    scheme::{IntoScheme, Scheme},
     socket::{Answer, Answers, Ask, Asks, Socket},
     stats::Stats,
     stop::Stop,
@@ -49,6 +51,8 @@ pub(crate) struct Core {
     pub(crate) chores: Chores,
     pub(crate) scheme: String,
     root_handle: Arc<Handle>,
+    /// Ends with the socket.
+    _life: Option<Life>,
 }
 
 /// What the scheme's root is.
@@ -60,47 +64,59 @@ pub(crate) enum Root {
 }
 
 impl Service {
-    /// A scheme called `name` whose root is `driver`, which is placed as [`Host`](crate::Host)
-    /// places the drivers of a stack: its panics end there, and it is entered by one message at
-    /// a time unless it may run concurrently.
-    pub fn single(name: &str, driver: Arc<dyn Driver>) -> Result<Service, Failure> {
+    /// A scheme (a name, or one that is made already) whose root is `driver`, which is placed as
+    /// [`Host`](crate::Host) places the drivers of a stack: its panics end there, and it is
+    /// entered by one message at a time unless it may run concurrently.
+    pub fn single(scheme: impl IntoScheme, driver: Arc<dyn Driver>) -> Result<Service, Failure> {
+        let scheme = scheme.into_scheme()?;
+        let name = scheme.name.clone();
         let description = driver.describe();
         let agent = Some(Arc::clone(&driver));
-        let driver = contained(name, driver);
+        let driver = contained(&name, driver);
         let port: Arc<dyn Port<Body>> = Arc::<dyn Driver>::clone(&driver);
-        let mount = Mount::new(name, Neighbour::new(port, 1), description, agent);
-        let (rows, drivers) = (vec!["scheme".into(), name.into()], vec![(name.into(), driver)]);
-        Service::new(name, Root::Single(mount), rows, String::new(), drivers)
+        let mount = Mount::new(&name, Neighbour::new(port, 1), description, agent);
+        let (rows, drivers) = (vec!["scheme".into(), name.clone()], vec![(name, driver)]);
+        Service::new(scheme, Root::Single(mount), rows, String::new(), drivers)
     }
 
-    /// A scheme called `name` whose root is the driver `top` of a stack.
-    pub fn top(name: &str, stack: &Stack, top: &str, plan: String) -> Result<Service, Failure> {
+    /// A scheme whose root is the driver `top` of a stack.
+    pub fn top(
+        scheme: impl IntoScheme,
+        stack: &Stack,
+        top: &str,
+        plan: String,
+    ) -> Result<Service, Failure> {
+        let scheme = scheme.into_scheme()?;
         let made = stack
             .get(top)
             .ok_or_else(|| Failure::new("find a driver to serve", top, Errno::ENOENT))?;
-        let root = Root::Single(mount(name, made));
-        Service::new(name, root, rows(stack), plan, chores::of(stack))
+        let root = Root::Single(mount(&scheme.name, made));
+        Service::new(scheme, root, rows(stack), plan, chores::of(stack))
     }
 
-    /// A scheme called `name` whose root is a directory of the stack's drivers.
-    pub fn directory(name: &str, stack: &Stack, plan: String) -> Result<Service, Failure> {
+    /// A scheme whose root is a directory of the stack's drivers.
+    pub fn directory(
+        scheme: impl IntoScheme,
+        stack: &Stack,
+        plan: String,
+    ) -> Result<Service, Failure> {
         let mounts = stack.drivers.iter().map(|made| mount(&made.name, made));
         let root = Root::Directory(mounts.collect());
-        Service::new(name, root, rows(stack), plan, chores::of(stack))
+        Service::new(scheme.into_scheme()?, root, rows(stack), plan, chores::of(stack))
     }
 
     fn new(
-        name: &str,
+        scheme: Scheme,
         root: Root,
         rows: Vec<String>,
         plan: String,
         drivers: Vec<(String, Arc<dyn Driver>)>,
     ) -> Result<Service, Failure> {
+        let Scheme { name, socket, life } = scheme;
         let chores = Chores::start(drivers)
-            .map_err(|error| Failure::io("start a thread for the chores of", name, &error))?;
-        let failed = |what| move |errno| Failure::new(what, name, errno);
-        let socket = Socket::create().map_err(failed("create the scheme"))?;
-        let descriptor = socket.root(ROOT as usize).map_err(failed("make the root of"))?;
+            .map_err(|error| Failure::io("start a thread for the chores of", &name, &error))?;
+        let failed = |errno| Failure::new("make the root of", &name, errno);
+        let descriptor = socket.root(ROOT as usize).map_err(failed)?;
         let socket = Arc::new(socket);
         let core = Arc::new(Core {
             ports: Ports::new(&socket),
@@ -114,14 +130,15 @@ impl Service {
             stats: Stats::new(rows),
             plan,
             chores,
-            scheme: name.into(),
+            scheme: name.clone(),
+            _life: life,
         });
         for mount in core.mounts().iter().filter(|mount| mount.blocks()) {
             let worker = Worker::start(&core, &mount.name)
                 .map_err(|error| Failure::io("start a thread for", &mount.name, &error))?;
             let _ = mount.worker.set(worker);
         }
-        Ok(Service { core, name: name.into(), root: Some(descriptor) })
+        Ok(Service { core, name, root: Some(descriptor) })
     }
 
     /// Sets how long the holder of a port that is connected to directly may take to answer an

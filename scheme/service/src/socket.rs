@@ -99,6 +99,25 @@ impl Socket {
         Ok(Socket { fd: Fd::new(cap.dup(b"create-scheme")?) })
     }
 
+    /// A socket that another process has made.
+    pub(crate) fn adopt(fd: Fd) -> Socket {
+        Socket { fd }
+    }
+
+    /// Has reads of the socket not wait any more, whoever reads it.
+    pub(crate) fn read_what_is_there(&self) {
+        const F_SETFL: usize = 4;
+        // Where that fails, they wait.
+        let _ = libredox::call::fcntl(self.number(), F_SETFL, libredox::flag::O_NONBLOCK as usize);
+    }
+
+    /// Answers whatever may be outstanding, whoever took it: all requests below `tags`.
+    pub(crate) fn refuse(&self, tags: u32, errno: Errno) {
+        for tag in 0..tags {
+            self.write(&[Answer::error(errno).encode(tag)]);
+        }
+    }
+
     /// The descriptor's number.
     pub(crate) fn number(&self) -> usize {
         self.fd.raw()

@@ -67,7 +67,7 @@ fn free_name(name: String) {
     let Some(path) = path.to_str() else { return };
     let dead = host::sys::open(path, 0, 0)
         .map(host::sys::close)
-        .is_err_and(|error| error.errno == syscall::error::ENODEV);
+        .is_err_and(|error| [syscall::error::ENODEV, syscall::error::ESRCH].contains(&error.errno));
     if dead {
         // A name that nobody has can't be taken out, and need not be.
         let _ = host::sys::namespace().and_then(|fd| host::sys::unlinkat(fd, path, 0));

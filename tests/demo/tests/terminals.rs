@@ -96,7 +96,7 @@ fn as_str(path: &Path) -> &str {
 #[test]
 fn the_tool_works_with_a_daemon_in_another_program() {
     let terminals = Terminals::new();
-    let mut daemon = terminals.portd();
+    let daemon = terminals.portd();
     assert!(terminals.prints(&["ls"]).contains("tmp"));
     let (from, to) = (terminals.path("from"), terminals.path("to"));
     let data: Vec<u8> = (0..3_000_001_u32).map(|n| (n % 251) as u8).collect();
@@ -109,26 +109,30 @@ fn the_tool_works_with_a_daemon_in_another_program() {
     assert_eq!(terminals.prints(&["cat", "/scheme/port/tmp/line"]), "a line\n");
     assert!(terminals.prints(&["stats", "--millis", "1"]).contains("tmp"));
     signal(&daemon, "-TERM");
-    assert!(daemon.wait().unwrap().success());
+    // Its guard, which has its errors' descriptor, too, ends after it, and has nothing to say.
+    let output = daemon.wait_with_output().unwrap();
+    assert!(output.status.success());
+    assert_eq!(text(&output.stderr), "portd: stopped\n");
     assert!(text(&terminals.portctl(&["ls"]).stderr).contains("can't"));
 }
 
 #[test]
-fn a_killed_daemon_leaves_its_caller_waiting_and_another_takes_its_name() {
+fn a_killed_daemon_s_caller_is_told_and_another_takes_its_name() {
     let terminals = Terminals::new();
     let daemon = terminals.portd();
     // It takes nothing any more, so the call is under way when it dies.
     signal(&daemon, "-STOP");
-    let mut caller = terminals.ports(&["portctl", "ls"]).spawn().unwrap();
+    let mut caller = terminals.ports(&["portctl", "ls"]);
+    let caller = caller.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     terminals.watch().wait_blocked(caller.id(), 1).unwrap();
     terminals.kill(daemon);
+    let told = caller.wait_with_output().unwrap();
+    assert!(!told.status.success());
+    assert!(text(&told.stderr).contains("reset"), "{}", text(&told.stderr));
     let late = terminals.portctl(&["ls"]);
     assert!(!late.status.success() && late.stdout.is_empty());
     let mut successor = terminals.portd();
     assert!(terminals.prints(&["ls"]).contains("tmp"));
-    terminals.watch().wait_blocked(caller.id(), 1).unwrap();
-    assert!(caller.try_wait().unwrap().is_none());
-    terminals.kill(caller);
     signal(&successor, "-TERM");
     assert!(successor.wait().unwrap().success());
 }

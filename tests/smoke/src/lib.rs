@@ -6,9 +6,11 @@
 
 pub mod echo;
 pub mod files;
+mod sticky;
 mod world;
 
-pub use world::{Daemon, End, Process, World, catch_signals};
+pub use sticky::Sticky;
+pub use world::{Daemon, End, Process, World, beside, catch_signals};
 
 /// An errno, or what a call gave.
 pub type Outcome<T = usize> = Result<T, i32>;

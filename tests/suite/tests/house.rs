@@ -41,6 +41,7 @@ const UNSAFE: &[&str] = &[
     "agent/src/window.rs",
     "drivers/redoxfs-disk/src/lib.rs",
     "scheme/portd/src/signal.rs",
+    "scheme/service/src/beside.rs",
     "scheme/service/src/socket.rs",
 ];
 

@@ -1,7 +1,12 @@
 //! Processes of the host's kernel: threads with a table of descriptors.
 
 use std::any::Any;
+use std::cell::RefCell;
 use std::thread::JoinHandle;
+
+use agent::Errno;
+use libredox::Fd;
+use service::{Beside, Job};
 
 use super::End;
 use crate::Outcome;
@@ -30,6 +35,7 @@ impl Place {
         let process = self.test.child("smoke", 0, 0);
         let inner = process.clone();
         let thread = process.spawn(move || {
+            HERE.set(Some(inner.clone()));
             let outcome = work();
             // A killed process's thread goes on here, where on Redox it is gone.
             let killed = inner.is_dead();
@@ -64,6 +70,45 @@ impl Process {
             Err(panic) => End::Panicked(message(&*panic)),
         }
     }
+}
+
+thread_local! {
+    /// The process that the thread is the first one of.
+    static HERE: RefCell<Option<host::Process>> = const { RefCell::new(None) };
+}
+
+/// A process beside another one; `fork` would copy the kernel.
+struct Child(host::Process);
+
+impl Beside for Child {
+    fn start(&self, share: &[usize], job: Job) -> Result<(), Errno> {
+        let child = self.0.child("beside", 0, 0);
+        let inherit = |fd: &usize| child.inherit(&self.0, *fd).map(Fd::new);
+        let fds: syscall::Result<Vec<Fd>> = share.iter().map(inherit).collect();
+        let fds = fds.map_err(|error| Errno(error.errno as u16))?;
+        let inner = child.clone();
+        child.spawn(move || {
+            job(fds);
+            inner.exit();
+        });
+        Ok(())
+    }
+}
+
+/// Starts processes beside the calling one, which a world has made.
+///
+/// # Panics
+/// If none has.
+pub fn beside() -> Box<dyn Beside> {
+    let here = HERE.with_borrow(Clone::clone);
+    Box::new(Child(here.expect("a process of a world")))
+}
+
+/// Takes a name whose owner has died out of the namespace.
+pub(super) fn free(name: &str) {
+    // Most names are nobody's.
+    let _ = host::sys::namespace()
+        .and_then(|namespace| host::sys::unlinkat(namespace, &format!("/scheme/{name}"), 0));
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {

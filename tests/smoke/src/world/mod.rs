@@ -3,6 +3,8 @@
 use std::io::{PipeWriter, Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use service::{Beside, Service};
+
 use crate::{Outcome, echo};
 
 #[cfg(not(target_os = "redox"))]
@@ -13,7 +15,7 @@ mod place;
 mod place;
 
 use place::Place;
-pub use place::{Process, catch_signals};
+pub use place::{Process, beside, catch_signals};
 
 /// Names of schemes stay taken where their daemons have died.
 static NEXT: AtomicUsize = AtomicUsize::new(0);
@@ -98,8 +100,43 @@ impl World {
         self.daemon(echo::serve_orphan)
     }
 
+    /// A service under a name of its own that has a guard; `make` is given the name, and who
+    /// starts processes beside it.
+    ///
+    /// # Panics
+    /// If it does not start, with its reason.
+    pub fn guarded(
+        &self,
+        make: impl FnOnce(&str, &dyn Beside) -> Service + Send + 'static,
+    ) -> Daemon {
+        self.guarded_as(&new_name(), make)
+    }
+
+    /// The same under the name of one that has died, or one that nobody has.
+    ///
+    /// # Panics
+    /// If it does not start, with its reason.
+    pub fn guarded_as(
+        &self,
+        name: &str,
+        make: impl FnOnce(&str, &dyn Beside) -> Service + Send + 'static,
+    ) -> Daemon {
+        self.here(|| place::free(name));
+        self.daemon_as(name.into(), |name, ready| {
+            let mut service = make(name, &*beside());
+            service.publish().expect("the name is free");
+            service::enter_null_namespace().expect("there is a null namespace");
+            ready.tell();
+            // One that is killed on the host has lost its descriptors.
+            let _ = service.run();
+        })
+    }
+
     fn daemon(&self, serve: impl FnOnce(&str, Ready) + Send + 'static) -> Daemon {
-        let name = format!("smoke{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        self.daemon_as(new_name(), serve)
+    }
+
+    fn daemon_as(&self, name: String, serve: impl FnOnce(&str, Ready) + Send + 'static) -> Daemon {
         let path = format!("/scheme/{name}");
         let (mut reader, writer) = std::io::pipe().expect("the system has pipes");
         let process = self.spawn(move || {
@@ -113,7 +150,16 @@ impl World {
     }
 }
 
+fn new_name() -> String {
+    format!("smoke{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
 impl Daemon {
+    /// The scheme's name.
+    pub fn name(&self) -> &str {
+        self.path.trim_start_matches("/scheme/")
+    }
+
     /// The path of something in the scheme.
     pub fn at(&self, name: &str) -> String {
         format!("{}/{name}", self.path)

@@ -4,6 +4,8 @@ use std::io::{PipeReader, PipeWriter, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use service::{Beside, Fork};
+
 use super::End;
 use crate::Outcome;
 
@@ -40,6 +42,14 @@ impl Place {
         }
     }
 }
+
+/// Starts processes beside the calling one.
+pub fn beside() -> Box<dyn Beside> {
+    Box::new(Fork)
+}
+
+/// A daemon takes over a dead one's name by itself.
+pub(super) fn free(_: &str) {}
 
 /// Does a child's work, says what came of it, and ends the child.
 fn child(mut writer: PipeWriter, work: impl FnOnce() -> Outcome) -> ! {

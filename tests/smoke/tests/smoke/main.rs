@@ -18,6 +18,7 @@ macro_rules! tests {
 
 mod calls;
 mod files;
+mod guard;
 mod life;
 mod messages;
 mod told;
@@ -27,7 +28,9 @@ fn main() {
     if cfg!(target_os = "redox") {
         arguments.test_threads = Some(1);
     }
-    let tests = [calls::TESTS, files::TESTS, life::TESTS, messages::TESTS, told::TESTS].concat();
+    let tests =
+        [calls::TESTS, files::TESTS, guard::TESTS, life::TESTS, messages::TESTS, told::TESTS]
+            .concat();
     let trials = tests.into_iter().map(|(name, test)| {
         Trial::test(name.trim_start_matches("smoke::"), move || {
             test();
