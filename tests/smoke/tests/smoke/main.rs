@@ -20,6 +20,7 @@ mod calls;
 mod files;
 mod life;
 mod messages;
+mod ports;
 mod told;
 
 fn main() {
@@ -28,6 +29,7 @@ fn main() {
         arguments.test_threads = Some(1);
     }
     let tests = [calls::TESTS, files::TESTS, life::TESTS, messages::TESTS, told::TESTS].concat();
+    let tests = [tests, ports::tests()].concat();
     let trials = tests.into_iter().map(|(name, test)| {
         Trial::test(name.trim_start_matches("smoke::"), move || {
             test();
