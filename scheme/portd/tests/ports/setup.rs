@@ -1,7 +1,7 @@
 //! What the tests of ports share.
 
 use crate::common::World;
-pub(crate) use crate::talk::{Got, ends, message, numbered, patient, replies, reply};
+pub(crate) use crate::talk::{ends, message, numbered, patient, replies, reply};
 
 /// A daemon with a driver of the configuration's, beside which ports are made.
 pub(crate) fn world() -> World {
