@@ -10,6 +10,8 @@ mod connect;
 mod events;
 mod misuse;
 mod model;
+mod pair;
 mod rows;
 mod setup;
 mod stress;
+mod talk;

@@ -31,12 +31,20 @@ impl Place {
         self.test.enter(work)
     }
 
-    pub(super) fn spawn(&self, work: impl FnOnce() -> Outcome + Send + 'static) -> Process {
-        let process = self.test.child("smoke", 0, 0);
+    pub(super) fn spawn(
+        &self,
+        id: u32,
+        fd: Option<Fd>,
+        work: impl FnOnce(Option<Fd>) -> Outcome + Send + 'static,
+    ) -> Process {
+        let process = self.test.child("smoke", id, id);
+        let given = fd.as_ref().map(|fd| process.inherit(&self.test, fd.raw()));
+        let given = given.map(|fd| fd.expect("the descriptor is open"));
+        self.test.enter(|| drop(fd));
         let inner = process.clone();
         let thread = process.spawn(move || {
             HERE.set(Some(inner.clone()));
-            let outcome = work();
+            let outcome = work(given.map(Fd::new));
             // A killed process's thread goes on here, where on Redox it is gone.
             let killed = inner.is_dead();
             inner.exit();
@@ -44,9 +52,24 @@ impl Place {
         });
         Process { process, thread }
     }
+
+    pub(super) fn pipe(&self) -> (Fd, Fd) {
+        let (reader, writer) = self.test.pipe().expect("the system has pipes");
+        (Fd::new(reader), Fd::new(writer))
+    }
 }
 
 impl Process {
+    /// Its id.
+    pub fn pid(&self) -> u32 {
+        self.process.pid() as u32
+    }
+
+    /// Interrupts it where it sleeps in the kernel, until it ends.
+    pub fn signal_until_it_ends(&mut self) {
+        self.signal();
+    }
+
     /// Waits until it sleeps in the kernel, and interrupts it as a signal does.
     pub fn signal(&self) {
         self.process.wait_blocked(1);

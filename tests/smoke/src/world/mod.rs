@@ -3,6 +3,7 @@
 use std::io::{PipeWriter, Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use libredox::Fd;
 use service::{Beside, Service};
 
 use crate::{Outcome, echo};
@@ -67,7 +68,27 @@ impl World {
 
     /// Does something in a process of its own.
     pub fn spawn(&self, work: impl FnOnce() -> Outcome + Send + 'static) -> Process {
-        self.place.spawn(work)
+        self.spawn_as(0, work)
+    }
+
+    /// The same as another user, whose group has the same number.
+    pub fn spawn_as(&self, id: u32, work: impl FnOnce() -> Outcome + Send + 'static) -> Process {
+        self.place.spawn(id, None, |_| work())
+    }
+
+    /// The same with a descriptor of the test's, which becomes the process's.
+    pub fn spawn_with(
+        &self,
+        id: u32,
+        fd: Fd,
+        work: impl FnOnce(Fd) -> Outcome + Send + 'static,
+    ) -> Process {
+        self.place.spawn(id, Some(fd), |fd| work(fd.expect("it was given one")))
+    }
+
+    /// A pipe of the test's, which passes descriptors as well: where to read, and where to write.
+    pub fn pipe(&self) -> (Fd, Fd) {
+        self.place.pipe()
     }
 
     /// The project's daemon, with a description.
@@ -75,8 +96,16 @@ impl World {
     /// # Panics
     /// If it does not start, with its reason.
     pub fn portd(&self, text: &'static str) -> Daemon {
+        self.service(|name| portd::serve(name, text).expect("the description is good"))
+    }
+
+    /// Any service, made in a process of its own.
+    ///
+    /// # Panics
+    /// If it does not start, with its reason.
+    pub fn service(&self, make: impl FnOnce(&str) -> Service + Send + 'static) -> Daemon {
         self.daemon(|name, ready| {
-            let mut service = portd::serve(name, text).expect("the description is good");
+            let mut service = make(name);
             service.publish().expect("the name is free");
             service::enter_null_namespace().expect("there is a null namespace");
             ready.tell();

@@ -1,9 +1,11 @@
 //! Real processes, made by `fork`. Their result comes back through a pipe.
 
 use std::io::{PipeReader, PipeWriter, Read, Write};
+use std::os::fd::IntoRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use libredox::Fd;
 use service::{Beside, Fork};
 
 use super::End;
@@ -28,18 +30,39 @@ impl Place {
         work()
     }
 
-    pub(super) fn spawn(&self, work: impl FnOnce() -> Outcome + Send + 'static) -> Process {
+    pub(super) fn spawn(
+        &self,
+        id: u32,
+        fd: Option<Fd>,
+        work: impl FnOnce(Option<Fd>) -> Outcome + Send + 'static,
+    ) -> Process {
         let (result, writer) = std::io::pipe().expect("the system has pipes");
         // SAFETY: no other thread works while a test starts a process: the suite runs one test
         // at a time, and its main thread waits. The child never returns from here.
         match unsafe { libc::fork() } {
             0 => {
                 drop(result);
-                child(writer, work)
+                become_user(id);
+                child(writer, || work(fd))
             }
             pid if pid > 0 => Process { pid, result, status: None },
             _ => panic!("can't fork: {}", std::io::Error::last_os_error()),
         }
+    }
+
+    pub(super) fn pipe(&self) -> (Fd, Fd) {
+        let (reader, writer) = std::io::pipe().expect("the system has pipes");
+        let fd = |raw: i32| Fd::new(raw as usize);
+        (fd(reader.into_raw_fd()), fd(writer.into_raw_fd()))
+    }
+}
+
+/// Gives up what root may do, for what this user may.
+fn become_user(id: u32) {
+    if id != 0 {
+        // SAFETY: plain numbers.
+        let result = unsafe { libc::setresgid(id, id, id) | libc::setresuid(id, id, id) };
+        assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
     }
 }
 
@@ -70,6 +93,19 @@ fn child(mut writer: PipeWriter, work: impl FnOnce() -> Outcome) -> ! {
 }
 
 impl Process {
+    /// Its id.
+    pub fn pid(&self) -> u32 {
+        self.pid as u32
+    }
+
+    /// Sends it signals that it catches, until it ends: one that comes before it waits is lost.
+    pub fn signal_until_it_ends(&mut self) {
+        while !self.has_ended() {
+            self.signal();
+            std::thread::yield_now();
+        }
+    }
+
     /// Sends it a signal that it catches.
     pub fn signal(&self) {
         self.send(libc::SIGUSR1);

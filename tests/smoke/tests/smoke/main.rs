@@ -21,6 +21,7 @@ mod files;
 mod guard;
 mod life;
 mod messages;
+mod ports;
 mod told;
 
 fn main() {
@@ -31,6 +32,7 @@ fn main() {
     let tests =
         [calls::TESTS, files::TESTS, guard::TESTS, life::TESTS, messages::TESTS, told::TESTS]
             .concat();
+    let tests = [tests, ports::tests()].concat();
     let trials = tests.into_iter().map(|(name, test)| {
         Trial::test(name.trim_start_matches("smoke::"), move || {
             test();

@@ -4,10 +4,13 @@
 //! ```text
 //! inside --ramfs /scheme/logging            # all, as JSON lines
 //! inside echo NAME                          # the echo service itself
+//! inside direct NAME                        # a service that is connected to directly
 //! ```
 
 use std::process::ExitCode;
 
+#[cfg(target_os = "redox")]
+mod ports;
 #[cfg(target_os = "redox")]
 mod redox;
 #[cfg(target_os = "redox")]

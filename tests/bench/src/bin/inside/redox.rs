@@ -4,7 +4,7 @@ use std::{
     fs::File,
     io::Write,
     os::unix::fs::FileExt,
-    process::{Child, Command, ExitCode},
+    process::{self, Command, ExitCode},
     time::Instant,
 };
 
@@ -17,7 +17,7 @@ use syscall::{
     schemev2::{Cqe, Opcode, Sqe},
 };
 
-use crate::windows;
+use crate::{ports, windows};
 
 /// Operations in a round, and rounds.
 pub(crate) const CALLS: u32 = 500;
@@ -31,9 +31,10 @@ pub(crate) fn main() -> ExitCode {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
         ["echo", name] => echo(name),
+        ["direct", name] => ports::serve(name),
         [] => measure("/scheme/logging"),
         ["--ramfs", ramfs] => measure(ramfs),
-        _ => Err("give nothing, --ramfs PATH, or echo NAME".into()),
+        _ => Err("give nothing, --ramfs PATH, echo NAME, or direct NAME".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -44,7 +45,7 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-fn failed(what: &str) -> impl Fn(libredox::error::Error) -> String + '_ {
+pub(crate) fn failed(what: &str) -> impl Fn(libredox::error::Error) -> String + '_ {
     move |error| format!("can't {what}: {error}")
 }
 
@@ -74,34 +75,41 @@ fn echo(name: &str) -> Result<()> {
     }
 }
 
-/// Ends the echo service however the measurement ends.
-struct Echo(Child);
+/// This program once more, as a service: ended however the measurement ends.
+pub(crate) struct Child(process::Child);
 
-impl Drop for Echo {
+impl Child {
+    pub(crate) fn start(args: &[&str]) -> Result<Child> {
+        let program = std::env::current_exe().map_err(|error| error.to_string())?;
+        let child = Command::new(program).args(args).spawn();
+        child.map(Child).map_err(|error| format!("can't start a service: {error}"))
+    }
+
+    /// What it serves, once it does.
+    pub(crate) fn up(path: &str) -> Result<Fd> {
+        for _ in 0..100_000 {
+            if let Ok(handle) = Fd::open(path, flag::O_RDWR, 0) {
+                return Ok(handle);
+            }
+            std::thread::yield_now();
+        }
+        Err(format!("{path} does not come up"))
+    }
+}
+
+impl Drop for Child {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-fn start_echo() -> Result<(Echo, Fd)> {
-    let program = std::env::current_exe().map_err(|error| error.to_string())?;
-    let child = Command::new(program).args(["echo", "echo"]).spawn();
-    let echo = Echo(child.map_err(|error| format!("can't start the echo service: {error}"))?);
-    for _ in 0..100_000 {
-        if let Ok(handle) = Fd::open("/scheme/echo/x", flag::O_RDWR, 0) {
-            return Ok((echo, handle));
-        }
-        std::thread::yield_now();
-    }
-    Err("the echo service does not come up".into())
-}
-
 #[repr(C, align(4096))]
 pub(crate) struct Page(pub(crate) [u8; PAGE]);
 
 fn measure(ramfs: &str) -> Result<()> {
-    let (_echo, echo) = start_echo()?;
+    let _echo = Child::start(&["echo", "echo"])?;
+    let echo = Child::up("/scheme/echo/x")?;
     let open = |path: &str, flags| Fd::open(path, flags, 0).map_err(failed(path));
     let null = open("/scheme/port/null", flag::O_RDWR)?;
     let disk = open("/scheme/port/disk", flag::O_RDWR)?;
@@ -110,10 +118,6 @@ fn measure(ramfs: &str) -> Result<()> {
     let flush = words(Op::Flush { node }, 0)?;
     let write = words(Op::Write { node, offset: 0 }, PAGE)?;
     let read = words(Op::Read { node, offset: 0 }, PAGE)?;
-    let in_out = CallFlags::READ | CallFlags::WRITE;
-    let raw = |handle: &Fd, payload: &mut [u8], words: &[u64; 3]| {
-        call::call_rw(handle.raw(), payload, in_out, words).map(drop).map_err(failed("call"))
-    };
     pair(
         "call without data",
         CALLS,
@@ -145,10 +149,18 @@ fn measure(ramfs: &str) -> Result<()> {
         ("stock ramfs", &mut || at(&files[0], &mut page)),
         ("portd tmpfs", &mut || at(&files[1], &mut a)),
     )?;
-    windows::measure(ramfs)
+    windows::measure(ramfs)?;
+    ports::direct(&echo)?;
+    ports::many(&echo)
 }
 
-fn words(op: Op, len: usize) -> Result<[u64; 3]> {
+/// One call.
+pub(crate) fn raw(handle: &Fd, payload: &mut [u8], words: &[u64; 3]) -> Result<()> {
+    let flags = CallFlags::READ | CallFlags::WRITE;
+    call::call_rw(handle.raw(), payload, flags, words).map(drop).map_err(failed("call"))
+}
+
+pub(crate) fn words(op: Op, len: usize) -> Result<[u64; 3]> {
     let (words, _) = Body::new(op, Cred::ROOT).words().map_err(|errno| errno.to_string())?;
     Ok(Words { len: len as u32, ..words }.encode())
 }
@@ -185,7 +197,7 @@ pub(crate) fn pair(what: &str, calls: u32, one: Named<'_>, other: Named<'_>) -> 
     Ok(())
 }
 
-fn round(calls: u32, call: &mut dyn FnMut() -> Result<()>) -> Result<u128> {
+pub(crate) fn round(calls: u32, call: &mut dyn FnMut() -> Result<()>) -> Result<u128> {
     let start = Instant::now();
     for _ in 0..calls {
         call()?;
