@@ -26,6 +26,7 @@
 //! | to | use |
 //! | --- | --- |
 //! | ask and wait | [`SendRight::call`]; while a message is served, [`Message::call`] |
+//! | ask and not wait for ever | [`SendRight::call_until`] |
 //! | ask many things and go on | [`Batch`], [`SendRight::send`], [`SendRight::replies`] |
 //! | hand a right to another process | [`SendRight::pass`] |
 //! | serve | [`Port::create`], [`Port::receive`]; a thread each, [`Port::another`] |

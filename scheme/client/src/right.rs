@@ -1,6 +1,13 @@
 //! Send rights: to call, to send many messages at a time, to get their replies.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::{
+    sync::{
+        atomic::{AtomicU32, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, channel},
+    },
+    thread,
+    time::{Duration, Instant},
+};
 
 use agent::{Errno, Words};
 use libredox::{
@@ -93,6 +100,44 @@ impl SendRight {
         let len = u32::try_from(data.len()).map_err(|_| Errno::EMSGSIZE)?;
         let words = Words { id, len, ..words }.encode();
         Ok(self.fd.call_rw(data, CallFlags::READ | CallFlags::WRITE, &words)?)
+    }
+
+    /// The same until `deadline`: then the message is aborted. What waited is taken back, and what
+    /// a receiver has taken ends as that says, late perhaps; `ETIMEDOUT` where it ends cancelled.
+    /// `EAGAIN` where there is no thread to be had that watches the time.
+    pub fn call_until(
+        &self,
+        deadline: Instant,
+        op: u16,
+        argument: u64,
+        data: &mut [u8],
+    ) -> Result<usize, Errno> {
+        let id = self.ids.fetch_add(1, Ordering::Relaxed);
+        let (over, watched) = channel();
+        thread::scope(|scope| {
+            let watch = thread::Builder::new()
+                .spawn_scoped(scope, move || self.abort_at(deadline, id, &watched))
+                .map_err(|_| Errno::EAGAIN)?;
+            let result = self.call_with_id(id, op, argument, data);
+            drop(over);
+            match (result, watch.join()) {
+                (Err(Errno::ECANCELED), Ok(true)) => Err(Errno::ETIMEDOUT),
+                (result, _) => result,
+            }
+        })
+    }
+
+    /// Aborts a call at a moment, unless it is over before; true where it was aborted. One that
+    /// has not come to the port by then is aborted when it has.
+    fn abort_at(&self, deadline: Instant, id: u32, over: &Receiver<()>) -> bool {
+        let mut wait = deadline.saturating_duration_since(Instant::now());
+        while over.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
+            if self.abort(id).is_ok() {
+                return true;
+            }
+            wait = Duration::from_millis(1);
+        }
+        false
     }
 
     /// Asks for the abort of what was sent or is called under this id: how many messages that

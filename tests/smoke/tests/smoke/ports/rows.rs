@@ -1,5 +1,7 @@
 //! Each row of the table of file operations and what they are for ports.
 
+use std::time::{Duration, Instant};
+
 use agent::Errno;
 use client::{
     Batch, Event, May, Outgoing, Port, SendRight,
@@ -26,6 +28,7 @@ pub(crate) const TESTS: &[Test] = tests![
     a_message_is_passed_on_and_its_reply_port_stays,
     an_abort_takes_back_what_waits_and_tells_who_has_what_was_taken,
     a_call_that_is_interrupted_is_aborted_and_waits_for_its_reply,
+    a_call_whose_time_is_up_is_aborted_and_has_its_one_reply,
     a_right_is_made_anew_with_a_reply_port_of_its_own_or_with_fewer_rights,
     passing_a_descriptor_passes_one_right_in_the_name_of_its_opener,
     the_close_of_the_last_descriptor_aborts_and_gives_the_right_back,
@@ -213,6 +216,46 @@ fn a_call_that_is_interrupted_is_aborted_and_waits_for_its_reply() {
         assert!(!client.has_ended());
         drop(taken);
         assert_eq!(client.wait(), End::Gave(Err(libredox::errno::EINTR)));
+    });
+}
+
+fn a_call_whose_time_is_up_is_aborted_and_has_its_one_reply() {
+    beside(|world, _, path| {
+        let mut port = Port::create(path, ALL).unwrap();
+        // Nobody takes it.
+        let right = SendRight::open(path).unwrap();
+        for wait in [0, 5] {
+            let deadline = Instant::now() + Duration::from_millis(wait);
+            assert_eq!(right.call_until(deadline, 1, 0, &mut []), Err(Errno::ETIMEDOUT));
+            assert_eq!(port.fd().stat().unwrap().st_size, 0, "it was taken back");
+        }
+        // Who has taken it is told, and says how it ends.
+        let to = path.to_string();
+        let mut client = world.spawn(move || {
+            let right = SendRight::open(&to).unwrap();
+            loop {
+                let deadline = Instant::now() + Duration::from_millis(50);
+                match right.call_until(deadline, 1, 0, &mut []) {
+                    Err(Errno::ETIMEDOUT) => {}
+                    other => return ended(other),
+                }
+            }
+        });
+        for status in [Err(Errno::ECANCELED), Ok(5)] {
+            let taken = message(&mut port);
+            assert!(matches!(port.receive(), Ok(Event::Aborted(told)) if told == taken.number()));
+            assert!(!client.has_ended());
+            taken.reply(status, [0; 3], &[]).unwrap();
+        }
+        assert_eq!(client.wait(), End::Gave(Ok(5)), "late, and its own");
+        // In time.
+        let to = path.to_string();
+        let client = world.spawn(move || {
+            let deadline = Instant::now() + Duration::from_secs(600);
+            ended(SendRight::open(&to).unwrap().call_until(deadline, 1, 0, &mut []))
+        });
+        message(&mut port).reply(Ok(7), [0; 3], &[]).unwrap();
+        assert_eq!(client.wait(), End::Gave(Ok(7)));
     });
 }
 
