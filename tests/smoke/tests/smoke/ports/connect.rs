@@ -179,8 +179,8 @@ fn a_service_that_dies_leaves_no_opener_waiting() {
             world.spawn_with(0, make(path, MODE), move |fd| {
                 // One is taken, and never answered.
                 let taken = errno(fd.read(&mut [0; 64]))?;
-                let mut waits = Port::new(make(&aside, 0o600));
-                super::ended(waits.receive().map(|_| taken))
+                let waits = Port::create(&aside, 0o600);
+                super::ended(waits.and_then(|mut waits| waits.receive().map(|_| taken)))
             })
         };
         let openings = [opening(world, path), opening(world, path)];
