@@ -100,7 +100,7 @@ pub trait Exchange<B: 'static>: sealed::Holder<B> {
     /// `EINVAL`, and no change, where the range isn't inside it.
     fn narrow(&mut self, range: Range<usize>) -> Result<Part, Errno> {
         let before = self.part();
-        self.record_mut().data.narrow(range)?;
+        self.record_mut().narrow(range)?;
         Ok(before)
     }
 
@@ -112,7 +112,7 @@ pub trait Exchange<B: 'static>: sealed::Holder<B> {
 
     /// Sees `part` again. `EINVAL` where the message has no such part.
     fn restore(&mut self, part: Part) -> Result<(), Errno> {
-        self.record_mut().data.restore((part.start, part.len))
+        self.record_mut().restore((part.start, part.len))
     }
 
     /// Takes bytes out of the data, from `at` on, into memory of the driver's. One look.

@@ -58,18 +58,59 @@ impl<B: 'static> Started<B> {
                     Begun::Back(record)
                 }
                 Ended::Kept(record) => {
-                    // The sender goes on, and holds nothing that the message would wait for.
-                    (*record.as_ptr()).leave_gates();
-                    if let Some(port) = hold {
-                        // There is room: nothing else is held yet.
-                        let held = access::own(record).hold(port);
-                        debug_assert!(held.is_ok());
-                    }
-                    engine::hand_over_first(record);
+                    give_away(record, hold);
                     Begun::Away
                 }
             }
         }
+    }
+}
+
+/// Says of a message that was begun as a call is that it is under way.
+///
+/// # Safety
+/// The caller holds the record, which is one of `send`'s.
+#[inline]
+pub(crate) unsafe fn set_off<B>(record: NonNull<Record<B>>, reply: Reply<B>) {
+    // SAFETY: as the caller's.
+    unsafe {
+        access::state(record).start_next();
+        access::own(record).set_reply(reply);
+    }
+}
+
+/// Gives a message to its keeper in its sender's context; `hold` keeps the port alive until it is
+/// back.
+///
+/// # Safety
+/// The caller holds the record, which is kept and under way, and gives it away.
+#[inline]
+pub(crate) unsafe fn give_away<B>(
+    record: NonNull<Record<B>>,
+    hold: Option<&Arc<dyn Port<B>>>,
+) {
+    // SAFETY: as the caller's.
+    unsafe {
+        // The sender goes on, and holds nothing that the message would wait for.
+        (*record.as_ptr()).leave_gates();
+        if let Some(port) = hold {
+            // There is room: nothing else is held yet.
+            let held = access::own(record).hold(port);
+            debug_assert!(held.is_ok());
+        }
+        engine::hand_over_first(record);
+    }
+}
+
+/// Ends a message under way whose target unwound.
+///
+/// # Safety
+/// The request is gone, nothing was handed over; the caller gives the record away.
+pub(crate) unsafe fn unwound<B>(mut record: NonNull<Record<B>>) {
+    // SAFETY: as the caller's.
+    unsafe {
+        record.as_mut().restart();
+        engine::complete(record, Status::error(Errno::EIO));
     }
 }
 
@@ -109,8 +150,7 @@ impl<B: Send + 'static> Message<B> {
         // SAFETY: done or not handed over, so this value's again.
         unsafe {
             if let Ended::Done(status) = outcome.ended {
-                access::own(record).status = status;
-                access::state(record).back_at_once();
+                self.end_alone(status);
                 (*record.as_ptr()).add_counts_to(&mut origin.counts);
                 if let Some(layer) = layer {
                     (*record.as_ptr()).switch_layer(layer);
@@ -118,14 +158,9 @@ impl<B: Send + 'static> Message<B> {
                 }
                 return Some(self);
             }
-            // The sender goes on, and holds nothing that the message would wait for.
-            (*record.as_ptr()).chain().truncate(0);
             let reply = late(self.share());
-            // There is room: nothing else is held yet.
-            let held = access::own(record).hold(port.port());
-            debug_assert!(held.is_ok());
-            access::own(record).reply = Reply::Port(reply);
-            engine::hand_over_first(self.into_record());
+            access::own(record).set_reply(Reply::Port(reply));
+            give_away(self.into_record(), Some(port.port()));
         }
         None
     }
@@ -145,10 +180,7 @@ struct Unwound<B: 'static>(NonNull<Record<B>>);
 impl<B> Drop for Unwound<B> {
     fn drop(&mut self) {
         // SAFETY: `begin` is gone, its request with it, and nothing was handed over.
-        unsafe {
-            self.0.as_mut().restart();
-            engine::complete(self.0, Status::error(Errno::EIO));
-        }
+        unsafe { unwound(self.0) }
     }
 }
 

@@ -167,6 +167,15 @@ impl<B> Own<B> {
         Ok(())
     }
 
+    /// Says where the reply goes. What was there needs no drop: a port that was replied to has
+    /// been taken out.
+    #[inline]
+    pub(crate) fn set_reply(&mut self, reply: Reply<B>) {
+        let before = core::mem::replace(&mut self.reply, reply);
+        debug_assert!(!matches!(before, Reply::Port(_)));
+        core::mem::forget(before);
+    }
+
     /// The message is its sender's again.
     #[inline]
     pub(crate) fn release(&mut self) {

@@ -6,7 +6,7 @@
 use alloc::boxed::Box;
 #[cfg(feature = "alloc")]
 use core::mem::ManuallyDrop;
-use core::mem::MaybeUninit;
+use core::{mem::MaybeUninit, ops::Range};
 
 #[cfg(feature = "alloc")]
 use crate::count::Meter;
@@ -15,12 +15,13 @@ use crate::{
     count::{Counts, LayerId, Packed},
     data::Slot,
     late::Late,
+    status::Errno,
 };
 
 bitflags::bitflags! {
     /// What the sender chose.
     #[derive(Clone, Copy, PartialEq, Eq)]
-    pub(crate) struct Flags: u8 {
+    pub(crate) struct Flags: u16 {
         /// The sender does not wait, so the message may queue behind what its own chain holds.
         const SENT = 1;
         /// Queues put the message before those without.
@@ -35,6 +36,12 @@ bitflags::bitflags! {
         const DROPPED = 32;
         /// The late part is complete, and with it the state.
         const WHOLE = 64;
+        /// Only a part of the data may be seen now.
+        const NARROWED = 128;
+        /// There are counts but for the message itself.
+        const COUNTED = 256;
+        /// There may be a meter.
+        const METERED = 512;
     }
 }
 
@@ -58,6 +65,8 @@ pub(crate) struct Record<B: 'static> {
     pub(crate) depth: u8,
     /// Serializers held.
     held: u8,
+    /// All before it, from the flags on, is looked at as one word.
+    spare: [u8; 2],
     pub(crate) body: B,
     /// In private memory of the sender; the first `named` are written.
     names: [MaybeUninit<*const [u8]>; 2],
@@ -79,6 +88,7 @@ impl<B> Record<B> {
             frames: 0,
             depth: 0,
             held: 0,
+            spare: [0; 2],
             body,
             names: [const { MaybeUninit::uninit() }; 2],
             gates: Gates::uninit(),
@@ -91,25 +101,53 @@ impl<B> Record<B> {
         (self.frames, self.depth, self.held) = (0, 0, 0);
     }
 
-    /// Makes the record ready to be sent once more. Mostly there is nothing to do, and then nothing
-    /// is written: both ends keep the cache line.
+    /// True of a message that is sent with nothing special, and that its last way has left as it
+    /// was: as of most. It can be sent as it is, and nothing is written: both ends keep the cache
+    /// line.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        const PLAIN: [u8; 2] = Flags::SENT.union(Flags::WHOLE).bits().to_ne_bytes();
+        let [low, high] = self.flags.bits().to_ne_bytes();
+        let [one, two] = self.spare;
+        // One load, as the compiler sees.
+        let word = [low, high, self.named, self.frames, self.depth, self.held, one, two];
+        u64::from_ne_bytes(word) == u64::from_ne_bytes([PLAIN[0], PLAIN[1], 0, 0, 0, 0, 0, 0])
+    }
+
+    /// Makes the record ready to be sent once more.
     #[cfg(feature = "alloc")]
     #[inline]
     pub(crate) fn rewind(&mut self) {
-        let passed =
-            [self.frames, self.depth, self.held, self.flags.bits() & Flags::DROPPED.bits()];
-        if u32::from_ne_bytes(passed) != 0 || !self.data.is_wide() || !self.extra.is_zero() {
+        if !self.is_plain() {
             self.wind_back();
         }
     }
 
     #[cfg(feature = "alloc")]
-    #[cold]
-    fn wind_back(&mut self) {
+    pub(crate) fn wind_back(&mut self) {
         self.restart();
         self.flags.remove(Flags::DROPPED);
-        self.data.widen();
+        self.widen();
         self.clear_counts();
+    }
+
+    /// As `Slot::narrow`.
+    pub(crate) fn narrow(&mut self, range: Range<usize>) -> Result<(), Errno> {
+        self.flags.insert(Flags::NARROWED);
+        self.data.narrow(range)
+    }
+
+    /// As `Slot::restore`.
+    pub(crate) fn restore(&mut self, part: (usize, usize)) -> Result<(), Errno> {
+        self.flags.insert(Flags::NARROWED);
+        self.data.restore(part)
+    }
+
+    #[cfg(feature = "alloc")]
+    fn widen(&mut self) {
+        self.flags.remove(Flags::NARROWED);
+        self.data.widen();
     }
 
     /// The serializers that the message's chain of calls holds.
@@ -193,16 +231,19 @@ impl<B> Record<B> {
 
     /// Counts from the message itself on.
     pub(crate) fn clear_counts(&mut self) {
+        self.flags.remove(Flags::COUNTED);
         self.extra = Packed::ZERO;
     }
 
     /// Adds counts that the meter has had.
     pub(crate) fn add(&mut self, counts: Counts) {
+        self.flags.insert(Flags::COUNTED);
         self.extra.add(counts);
     }
 
     #[inline]
     pub(crate) fn count(&mut self, counts: Counts) {
+        self.flags.insert(Flags::COUNTED);
         self.extra.add(counts);
         #[cfg(feature = "alloc")]
         if let Some(meter) = &mut *self.meter {

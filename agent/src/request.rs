@@ -8,6 +8,7 @@ use crate::{
     late::{Frame, Keeper, MAX_DEPTH, Through},
     port::{Port, Saved},
     record::{Flags, Record},
+    state::Seen,
     status::{Errno, Status},
     sync::left_out,
 };
@@ -166,7 +167,9 @@ impl<'s, B> Request<'s, B> {
         // SAFETY: held by the request, and complete where the flag says so.
         unsafe {
             let whole = self.record.as_ref().flags.contains(Flags::WHOLE);
-            whole && access::state(self.record).see().is_aborted() && !left_out("is-aborted")
+            // What has been replied is the message before this one.
+            let asked = |seen: Seen| seen.is_aborted() && !seen.is_replied();
+            whole && asked(access::state(self.record).see()) && !left_out("is-aborted")
         }
     }
 

@@ -148,6 +148,17 @@ impl<B: 'static> Message<B> {
 }
 
 impl<B: 'static> Message<B> {
+    /// The same for one that is as it was when it was sent.
+    ///
+    /// # Safety
+    /// As [`from_record`](Message::from_record); and it keeps no port alive, nobody has a ticket
+    /// for it, and no queue may drop it.
+    #[inline]
+    pub(crate) unsafe fn as_it_is(record: NonNull<Record<B>>) -> Message<B> {
+        // SAFETY: as the caller's.
+        Message { heap: unsafe { Counted::from_raw(Heap::of(record)) }, body: PhantomData }
+    }
+
     /// True where the message was last sent from an inbox.
     #[inline]
     pub(crate) fn is_of_inbox(&self) -> bool {
@@ -245,6 +256,7 @@ impl<B: Send + 'static> Message<B> {
         &mut self,
         meter: Option<alloc::boxed::Box<Meter>>,
     ) -> Option<alloc::boxed::Box<Meter>> {
+        self.record_mut().flags.set(Flags::METERED, meter.is_some());
         core::mem::replace(&mut *self.record_mut().meter, meter)
     }
 
@@ -347,36 +359,54 @@ impl<B: Send + 'static> Message<B> {
     #[inline]
     pub(crate) fn start(mut self, reply: Reply<B>, origin: Option<&Origin>) -> Started<B> {
         self.prepare(origin);
-        let state = self.heap.state();
         let future = matches!(reply, Reply::Future);
         let shared = self.record().flags.contains(Flags::TICKET);
+        let state = self.heap.state();
         state.start(state.sends().wrapping_add(1), shared, future);
-        // SAFETY: not in flight, so this value is the holder. What is there needs no drop: a
-        // port that was replied to has been taken out.
-        let before =
-            core::mem::replace(unsafe { &mut access::own(Heap::raw(&self.heap)).reply }, reply);
-        debug_assert!(!matches!(before, Reply::Port(_)));
-        core::mem::forget(before);
+        // SAFETY: not in flight, so this value is the holder.
+        unsafe { access::own(Heap::raw(&self.heap)) }.set_reply(reply);
         // The message is in flight from here on: delivery makes the value again.
         Started(self.into_record())
     }
 
-    /// Puts the message under way, as one that nobody else knows of.
+    /// The message, to be begun as a call is.
     #[inline]
     pub(crate) fn start_alone(&mut self, origin: &Origin) -> NonNull<Record<B>> {
         self.prepare(Some(origin));
-        self.record_mut().flags.remove(Flags::DROPPED);
-        let state = self.heap.state();
-        state.start(state.sends().wrapping_add(1), false, false);
         Heap::raw(&self.heap)
     }
 
-    /// Makes a ticket for such a message, before it is given to its keeper.
+    /// Puts such a message under way, before it is given to its keeper.
     pub(crate) fn share(&mut self) -> Ticket<B> {
         self.expect_abort();
         let state = self.heap.state();
-        state.start(state.sends(), true, false);
+        state.start(state.sends().wrapping_add(1), true, false);
         Ticket::new(Counted::clone(&self.heap), state.sends())
+    }
+
+    /// Such a message was completed at once.
+    #[inline]
+    pub(crate) fn end_alone(&mut self, status: Status) {
+        // SAFETY: not in flight, so this value is the holder.
+        unsafe { access::own(Heap::raw(&self.heap)) }.status = status;
+        if self.record().flags.contains(Flags::TICKET) {
+            self.end_noted();
+        }
+    }
+
+    /// Whoever has a ticket sees that the send is over.
+    #[cold]
+    fn end_noted(&mut self) {
+        let state = self.heap.state();
+        state.start(state.sends().wrapping_add(1), false, false);
+        state.back_at_once();
+        self.record_mut().flags.remove(Flags::TICKET);
+    }
+
+    /// See [`Record::is_plain`].
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.record().is_plain()
     }
 
     /// Puts the message under way as the child of another one that is begun: with names and
@@ -392,6 +422,7 @@ impl<B: Send + 'static> Message<B> {
         // SAFETY: held by the caller.
         let parent = unsafe { parent.as_mut() };
         let inherited = Flags::SENT | Flags::PRIORITY;
+        self.record_mut().wind_back();
         self.record_mut().flags = parent.flags & inherited | Flags::WHOLE;
         // An abort of the parent needs a way to the child.
         self.expect_abort();
