@@ -85,17 +85,14 @@ pub(crate) unsafe fn set_off<B>(record: NonNull<Record<B>>, reply: Reply<B>) {
 /// # Safety
 /// The caller holds the record, which is kept and under way, and gives it away.
 #[inline]
-pub(crate) unsafe fn give_away<B>(
-    record: NonNull<Record<B>>,
-    hold: Option<&Arc<dyn Port<B>>>,
-) {
+pub(crate) unsafe fn give_away<B>(record: NonNull<Record<B>>, hold: Option<&Arc<dyn Port<B>>>) {
     // SAFETY: as the caller's.
     unsafe {
         // The sender goes on, and holds nothing that the message would wait for.
         (*record.as_ptr()).leave_gates();
         if let Some(port) = hold {
             // There is room: nothing else is held yet.
-            let held = access::own(record).hold(port);
+            let held = access::hold(record, port);
             debug_assert!(held.is_ok());
         }
         engine::hand_over_first(record);
@@ -209,7 +206,7 @@ unsafe fn deliver_otherwise<B>(record: NonNull<Record<B>>, late: *mut Late<B>, s
     if seen.is_future() {
         if seen.is_awaited() {
             // SAFETY: as the caller's; the allocation stays as long as its count.
-            unsafe { ending::wake(late) }
+            unsafe { ending::wake(record, late) }
         }
         // SAFETY: sending gave up this very count.
         return drop(unsafe { Counted::from_raw(Heap::of(record)) });

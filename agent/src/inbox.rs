@@ -237,10 +237,27 @@ impl<B: Send + 'static> Inbox<B> {
             // SAFETY: not handed over, so still the sender's.
             Ended::Done(status) => unsafe {
                 access::own(record).status = status;
-                (*self.done.get()).push(record);
+                if (*self.back.get()).has_others() {
+                    self.put_after(record);
+                } else {
+                    (*self.done.get()).push(record);
+                }
             },
             // SAFETY: as above; kept.
             Ended::Kept(record) => unsafe { self.give_away(record, port, hold) },
+        }
+    }
+
+    /// Puts a plain message that was completed at once after what is back.
+    ///
+    /// # Safety
+    /// The record is one of this inbox's messages, and given away.
+    #[cold]
+    unsafe fn put_after(&self, record: Rec<B>) {
+        // SAFETY: held by the caller.
+        unsafe {
+            access::own(record).set_reply(Reply::Inbox(self.shared));
+            (*self.back.get()).push(record);
         }
     }
 
@@ -323,7 +340,7 @@ impl<B: Send + 'static> Inbox<B> {
     }
 
     /// The next message that is back, those with priority first. The others come in the order in
-    /// which this thread learns of them, but what was completed at once may come before what came
+    /// which this thread learns of them: what was completed at once may come before what came
     /// back late, and earlier.
     #[inline]
     pub fn get(&self) -> Option<Message<B>> {
@@ -351,8 +368,11 @@ impl<B: Send + 'static> Inbox<B> {
         if let Some(record) = back.pop_urgent() {
             return Some(self.got(record));
         }
-        let record = || back.pop().or_else(|| self.came());
-        self.get_done().or_else(|| Some(self.got(record()?)))
+        if let Some(message) = self.get_done() {
+            return Some(message);
+        }
+        let record = back.pop().or_else(|| self.came())?;
+        Some(self.got(record))
     }
 
     /// The next of those that were completed at once.

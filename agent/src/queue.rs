@@ -125,6 +125,7 @@ impl<B> Queue<B> {
     }
 
     /// True where there are some without priority.
+    #[inline]
     pub(crate) fn has_others(&self) -> bool {
         self.others.first.is_some()
     }

@@ -1,12 +1,16 @@
 //! The head of a record: all that a message needs that is answered at once, in one cache line
-//! beside the body. Its late part is written only once a target has kept the message; until
-//! then it is uninitialised memory that costs nothing.
+//! beside the body. What stands behind it, its course, and its late part are written only once a
+//! target has kept the message; until then they are uninitialised memory that costs nothing.
 
 #[cfg(feature = "alloc")]
 use alloc::boxed::Box;
 #[cfg(feature = "alloc")]
 use core::mem::ManuallyDrop;
-use core::{mem::MaybeUninit, ops::Range};
+use core::{
+    mem::{MaybeUninit, offset_of},
+    ops::Range,
+    ptr::NonNull,
+};
 
 #[cfg(feature = "alloc")]
 use crate::count::Meter;
@@ -14,7 +18,7 @@ use crate::{
     chain::{Chain, Gates},
     count::{Counts, LayerId, Packed},
     data::Slot,
-    late::Late,
+    late::{Course, Late},
     status::Errno,
 };
 
@@ -42,6 +46,8 @@ bitflags::bitflags! {
         const COUNTED = 256;
         /// There may be a meter.
         const METERED = 512;
+        /// A port is kept alive, or several.
+        const HOLDS = 1024;
     }
 }
 
@@ -49,6 +55,12 @@ bitflags::bitflags! {
 /// these stores.
 #[repr(C)]
 pub(crate) struct Record<B: 'static> {
+    /// Names given, in private memory of the sender; the first `named` are written.
+    names: [MaybeUninit<*const [u8]>; 2],
+    /// The first `held` are written.
+    gates: Gates,
+    /// What few messages use is a whole number of cache lines.
+    apart: [MaybeUninit<u64>; 4],
     pub(crate) data: Slot,
     pub(crate) late: *mut Late<B>,
     /// Dropped by those who put one in: most messages have none, and needn't look.
@@ -67,17 +79,43 @@ pub(crate) struct Record<B: 'static> {
     held: u8,
     /// All before it, from the flags on, is looked at as one word.
     spare: [u8; 2],
+    /// Begins a cache line, which the course shares where there is room.
     pub(crate) body: B,
-    /// In private memory of the sender; the first `named` are written.
-    names: [MaybeUninit<*const [u8]>; 2],
-    /// The first `held` are written.
-    gates: Gates,
+}
+
+/// A record, and its course at a place that is known from the record's.
+#[repr(C)]
+pub(crate) struct Whole<B: 'static> {
+    pub(crate) record: Record<B>,
+    pub(crate) course: MaybeUninit<Course<B>>,
+}
+
+impl<B> Whole<B> {
+    #[inline]
+    pub(crate) fn new(record: Record<B>) -> Whole<B> {
+        Whole { record, course: MaybeUninit::uninit() }
+    }
+
+    /// The record, as what leads to the course too.
+    #[inline]
+    pub(crate) fn record_in(this: NonNull<Whole<B>>) -> NonNull<Record<B>> {
+        this.cast()
+    }
+
+    /// The course of a record that is a whole one's.
+    #[inline]
+    pub(crate) fn course_of(record: NonNull<Record<B>>) -> *mut Course<B> {
+        record.as_ptr().wrapping_byte_add(offset_of!(Whole<B>, course)).cast()
+    }
 }
 
 impl<B> Record<B> {
     #[inline]
     pub(crate) fn new(body: B, data: Slot, late: *mut Late<B>) -> Record<B> {
         Record {
+            names: [const { MaybeUninit::uninit() }; 2],
+            gates: Gates::uninit(),
+            apart: [MaybeUninit::uninit(); 4],
             data,
             late,
             #[cfg(feature = "alloc")]
@@ -90,8 +128,6 @@ impl<B> Record<B> {
             held: 0,
             spare: [0; 2],
             body,
-            names: [const { MaybeUninit::uninit() }; 2],
-            gates: Gates::uninit(),
         }
     }
 
@@ -277,6 +313,13 @@ mod tests {
 
     #[test]
     fn what_an_inline_call_touches_is_one_cache_line_beside_the_body() {
-        assert_eq!(core::mem::offset_of!(Record<u64>, body), 64);
+        let (head, body) = (offset_of!(Record<u64>, data), offset_of!(Record<u64>, body));
+        assert_eq!((head % 64, body), (0, head + 64));
+    }
+
+    #[test]
+    fn a_small_body_shares_its_cache_line_with_the_course() {
+        let first = offset_of!(Whole<u64>, record.body);
+        assert!(offset_of!(Whole<u64>, course) + size_of::<Course<u64>>() <= first + 64);
     }
 }

@@ -12,28 +12,23 @@ use crate::{
     data::{Bytes, Data, Slot},
     ending,
     flight::Started,
-    late::{Late, Reply, Rest},
+    late::{Course, Late, Reply, Rest},
     pending::{Pending, Ticket},
     port::{MessageId, Port},
-    record::{Flags, Record},
+    record::{Flags, Record, Whole},
     reply::ReplyPort,
     state::State,
     status::Status,
     sync::{Counted, left_out},
 };
 
-/// Record, late part and belongings in one allocation. What every message needs of the late part
-/// comes first and is a cache line, the record's head another.
+/// Record, late part and belongings in one allocation. The record begins at a cache line.
 #[repr(C, align(64))]
 pub(crate) struct Heap<B: 'static> {
+    whole: UnsafeCell<Whole<B>>,
     late: UnsafeCell<Late<B>>,
-    record: Line<UnsafeCell<Record<B>>>,
     pub(crate) owned: UnsafeCell<Owned>,
 }
-
-/// Begins at a cache line.
-#[repr(C, align(64))]
-pub(crate) struct Line<T>(T);
 
 #[derive(Default)]
 pub(crate) struct Owned {
@@ -60,7 +55,7 @@ impl<B: 'static> Heap<B> {
     pub(crate) fn record_of(heap: *const Heap<B>) -> NonNull<Record<B>> {
         // SAFETY: inside the allocation, and so not null.
         unsafe {
-            let record = heap.byte_add(offset_of!(Heap<B>, record)).cast_mut();
+            let record = heap.byte_add(offset_of!(Heap<B>, whole)).cast_mut();
             NonNull::new_unchecked(record.cast())
         }
     }
@@ -72,7 +67,7 @@ impl<B: 'static> Heap<B> {
     #[inline]
     pub(crate) unsafe fn of(record: NonNull<Record<B>>) -> *const Heap<B> {
         // SAFETY: as the caller's: the pointer came from one to the whole.
-        unsafe { record.as_ptr().byte_sub(offset_of!(Heap<B>, record)) }.cast_const().cast()
+        unsafe { record.as_ptr().byte_sub(offset_of!(Heap<B>, whole)) }.cast_const().cast()
     }
 
     #[inline]
@@ -88,7 +83,8 @@ impl<B: 'static> Heap<B> {
 
     #[inline]
     pub(crate) fn state(&self) -> &State {
-        &self.rest().state
+        // SAFETY: written by `Message::new`, alive as long as the allocation.
+        unsafe { access::state(Heap::record_of(self)) }
     }
 }
 
@@ -125,11 +121,14 @@ impl<B: 'static> Message<B> {
         // ports alive is let go of only now: they may be what replied. Somebody may wait for the
         // message the next time, so it may not be dropped then.
         unsafe {
-            access::own(Heap::raw(&heap)).release();
-            let flags = &mut (*heap.record.0.get()).flags;
-            let of_last = Flags::DROPPABLE.union(Flags::TICKET);
+            let flags = &mut (*heap.whole.get()).record.flags;
+            let of_last = Flags::DROPPABLE.union(Flags::TICKET).union(Flags::HOLDS);
             if flags.intersects(of_last) {
+                let holds = flags.contains(Flags::HOLDS);
                 flags.remove(of_last);
+                if holds {
+                    (*heap.rest().holds.get()).let_go();
+                }
             }
         }
         Message { heap, body: PhantomData }
@@ -175,19 +174,18 @@ impl<B: 'static> Message<B> {
 impl<B: Send + 'static> Message<B> {
     /// A message that asks `body`.
     pub fn new(body: B) -> Message<B> {
+        let record = Record::new(body, Slot::new(Data::NONE), core::ptr::null_mut());
         let heap = Counted::new(Heap {
+            whole: UnsafeCell::new(Whole::new(record)),
             late: UnsafeCell::new(Late::uninit()),
-            record: Line(UnsafeCell::new(Record::new(
-                body,
-                Slot::new(Data::NONE),
-                core::ptr::null_mut(),
-            ))),
             owned: UnsafeCell::new(Owned::default()),
         });
-        let late = heap.late.get();
         // SAFETY: nobody else has the allocation yet.
-        let (record, rest) = unsafe { (&mut *heap.record.0.get(), &mut (*late).rest) };
-        rest.write(Rest::new(Reply::Nobody(PhantomData)));
+        let (whole, late) = unsafe { (&mut *heap.whole.get(), heap.late.get()) };
+        whole.course.write(Course::new(Reply::Nobody(PhantomData)));
+        // SAFETY: as above.
+        unsafe { (*late).rest.write(Rest::new()) };
+        let record = &mut whole.record;
         record.late = late;
         record.flags = Flags::SENT | Flags::WHOLE;
         Message { heap, body: PhantomData }
@@ -195,12 +193,12 @@ impl<B: Send + 'static> Message<B> {
 
     fn record(&self) -> &Record<B> {
         // SAFETY: not in flight, so the record is this value's alone.
-        unsafe { &*self.heap.record.0.get() }
+        unsafe { &(*self.heap.whole.get()).record }
     }
 
     fn record_mut(&mut self) -> &mut Record<B> {
         // SAFETY: as `record`.
-        unsafe { &mut *self.heap.record.0.get() }
+        unsafe { &mut (*self.heap.whole.get()).record }
     }
 
     fn owned_mut(&mut self) -> &mut Owned {
@@ -504,7 +502,10 @@ impl<B: Send + 'static> Droppable<B> {
 impl<B> Drop for Heap<B> {
     fn drop(&mut self) {
         // SAFETY: written by `Message::new`, and nobody refers to it any more.
-        unsafe { self.late.get_mut().rest.assume_init_drop() }
-        drop(self.record.0.get_mut().meter.take());
+        unsafe {
+            self.late.get_mut().rest.assume_init_drop();
+            self.whole.get_mut().course.assume_init_drop();
+        }
+        drop(self.whole.get_mut().record.meter.take());
     }
 }
