@@ -193,12 +193,12 @@ impl<'a, B: 'static> Call<'a, B> {
         port: &P,
         wait: &dyn Wait,
     ) -> Status {
-        *self.whole.record.meter = Some(meter);
+        self.whole.record.set_meter(Some(meter));
         let layer = self.whole.record.layer();
         let status = self.run_on(port, wait, None);
         // A reply that came late left the meter at the layer where it came from.
         self.whole.record.switch_layer(layer);
-        origin.meter = self.whole.record.meter.take();
+        origin.meter = self.whole.record.set_meter(None);
         status
     }
 

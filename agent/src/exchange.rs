@@ -190,7 +190,7 @@ pub trait Exchange<B: 'static>: sealed::Holder<B> {
             before: record.counts(),
             counts: Counts::default(),
             #[cfg(feature = "alloc")]
-            meter: record.meter.take(),
+            meter: record.set_meter(None),
         }
     }
 
@@ -201,7 +201,7 @@ pub trait Exchange<B: 'static>: sealed::Holder<B> {
         if let Some(mut meter) = origin.meter {
             // What was counted on the message while its meter was away.
             meter.count(record.counts() - origin.before);
-            *record.meter = Some(meter);
+            record.set_meter(Some(meter));
         }
         record.add(origin.counts);
     }

@@ -248,6 +248,18 @@ impl<B: Send + 'static> Inbox<B> {
         }
     }
 
+    /// # Safety
+    /// The message was begun as a call is, and its target unwound; the caller gives the record
+    /// away.
+    #[cold]
+    unsafe fn unwound(&self, record: Rec<B>) {
+        // SAFETY: as the caller's.
+        unsafe {
+            self.set_off(record);
+            flight::unwound(record);
+        }
+    }
+
     /// Puts a plain message that was completed at once after what is back.
     ///
     /// # Safety
@@ -462,12 +474,10 @@ struct Unwound<'i, B: Send + 'static> {
 }
 
 impl<B: Send + 'static> Drop for Unwound<'_, B> {
+    #[inline]
     fn drop(&mut self) {
         // SAFETY: `begin` is gone, its request with it, and nothing was handed over.
-        unsafe {
-            self.inbox.set_off(self.record);
-            flight::unwound(self.record);
-        }
+        unsafe { self.inbox.unwound(self.record) }
     }
 }
 

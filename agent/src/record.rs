@@ -18,7 +18,7 @@ use crate::{
     chain::{Chain, Gates},
     count::{Counts, LayerId, Packed},
     data::Slot,
-    late::{Course, Late},
+    late::{Course, Late, MAX_DEPTH},
     status::Errno,
 };
 
@@ -44,7 +44,7 @@ bitflags::bitflags! {
         const NARROWED = 128;
         /// There are counts but for the message itself.
         const COUNTED = 256;
-        /// There may be a meter.
+        /// There is a meter.
         const METERED = 512;
         /// A port is kept alive, or several.
         const HOLDS = 1024;
@@ -65,19 +65,19 @@ pub(crate) struct Record<B: 'static> {
     pub(crate) late: *mut Late<B>,
     /// Dropped by those who put one in: most messages have none, and needn't look.
     #[cfg(feature = "alloc")]
-    pub(crate) meter: ManuallyDrop<Option<Box<Meter>>>,
+    meter: ManuallyDrop<Option<Box<Meter>>>,
     /// But for the message itself.
     extra: Packed,
     pub(crate) flags: Flags,
-    /// Names given, up to two (a path; where a rename or link goes).
-    named: u8,
-    /// Frames written.
-    pub(crate) frames: u8,
     /// Frames written, and room for those of the layers that are passing the message down.
     pub(crate) depth: u8,
+    /// Frames written.
+    pub(crate) frames: u8,
     /// Serializers held.
     held: u8,
-    /// All before it, from the flags on, is looked at as one word.
+    /// Names given, up to two (a path; where a rename or link goes).
+    named: u8,
+    /// From the flags on, all is looked at as one word.
     spare: [u8; 2],
     /// Begins a cache line, which the course shares where there is room.
     pub(crate) body: B,
@@ -122,10 +122,10 @@ impl<B> Record<B> {
             meter: ManuallyDrop::new(None),
             extra: Packed::ZERO,
             flags: Flags::empty(),
-            named: 0,
-            frames: 0,
             depth: 0,
+            frames: 0,
             held: 0,
+            named: 0,
             spare: [0; 2],
             body,
         }
@@ -147,7 +147,7 @@ impl<B> Record<B> {
         let [low, high] = self.flags.bits().to_ne_bytes();
         let [one, two] = self.spare;
         // One load, as the compiler sees.
-        let word = [low, high, self.named, self.frames, self.depth, self.held, one, two];
+        let word = [low, high, self.depth, self.frames, self.held, self.named, one, two];
         u64::from_ne_bytes(word) == u64::from_ne_bytes([PLAIN[0], PLAIN[1], 0, 0, 0, 0, 0, 0])
     }
 
@@ -184,6 +184,31 @@ impl<B> Record<B> {
     fn widen(&mut self) {
         self.flags.remove(Flags::NARROWED);
         self.data.widen();
+    }
+
+    /// Counts one more layer that passes the message down; false where there is more to do: a
+    /// meter, or no room. It is left by [`go_up`](Record::go_up).
+    #[inline]
+    pub(crate) fn go_down(&mut self) -> bool {
+        const { assert!(MAX_DEPTH.is_power_of_two()) };
+        const METERED: [u8; 2] = Flags::METERED.bits().to_ne_bytes();
+        const STOP: [u8; 4] = [METERED[0], METERED[1], MAX_DEPTH as u8, 0];
+        // SAFETY: flags, depth and frames, which lie in the record one after the other.
+        let word = unsafe {
+            let record = core::ptr::from_ref(self).cast::<u8>();
+            record.add(offset_of!(Record<B>, flags)).cast::<u32>().read()
+        };
+        if word & u32::from_ne_bytes(STOP) != 0 {
+            return false;
+        }
+        self.depth += 1;
+        true
+    }
+
+    /// The layer below is through with the message.
+    #[inline]
+    pub(crate) fn go_up(&mut self) {
+        self.depth -= 1;
     }
 
     /// The serializers that the message's chain of calls holds.
@@ -285,6 +310,27 @@ impl<B> Record<B> {
         if let Some(meter) = &mut *self.meter {
             meter.count(counts);
         }
+    }
+
+    /// Reads costs by layer; what was set before.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn set_meter(&mut self, meter: Option<Box<Meter>>) -> Option<Box<Meter>> {
+        self.flags.set(Flags::METERED, meter.is_some());
+        core::mem::replace(&mut *self.meter, meter)
+    }
+
+    /// The meter, if there is one.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub(crate) fn meter(&mut self) -> Option<&mut Meter> {
+        self.meter.as_deref_mut()
+    }
+
+    /// True where costs are read by layer.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub(crate) fn is_metered(&self) -> bool {
+        self.meter.is_some()
     }
 
     #[inline]

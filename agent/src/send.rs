@@ -254,8 +254,7 @@ impl<B: Send + 'static> Message<B> {
         &mut self,
         meter: Option<alloc::boxed::Box<Meter>>,
     ) -> Option<alloc::boxed::Box<Meter>> {
-        self.record_mut().flags.set(Flags::METERED, meter.is_some());
-        core::mem::replace(&mut *self.record_mut().meter, meter)
+        self.record_mut().set_meter(meter)
     }
 
     /// What the message cost, with those that it caused.
@@ -506,6 +505,6 @@ impl<B> Drop for Heap<B> {
             self.late.get_mut().rest.assume_init_drop();
             self.whole.get_mut().course.assume_init_drop();
         }
-        drop(self.whole.get_mut().record.meter.take());
+        drop(self.whole.get_mut().record.set_meter(None));
     }
 }
