@@ -99,13 +99,20 @@ impl<B> Record<B> {
         let passed =
             [self.frames, self.depth, self.held, self.flags.bits() & Flags::DROPPED.bits()];
         if u32::from_ne_bytes(passed) != 0 || !self.data.is_wide() || !self.extra.is_zero() {
-            self.wind_back();
+            self.wind_back_late();
         }
     }
 
     #[cfg(feature = "alloc")]
     #[cold]
-    fn wind_back(&mut self) {
+    fn wind_back_late(&mut self) {
+        self.wind_back();
+    }
+
+    /// The same, and looks at nothing.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub(crate) fn wind_back(&mut self) {
         self.restart();
         self.flags.remove(Flags::DROPPED);
         self.data.widen();

@@ -361,11 +361,10 @@ impl<B: Send + 'static> Message<B> {
         Started(self.into_record())
     }
 
-    /// Puts the message under way, as one that nobody else knows of.
+    /// Puts the message under way, as one that nobody else knows of, and on behalf of nobody.
     #[inline]
-    pub(crate) fn start_alone(&mut self, origin: &Origin) -> NonNull<Record<B>> {
-        self.prepare(Some(origin));
-        self.record_mut().flags.remove(Flags::DROPPED);
+    pub(crate) fn start_alone(&mut self) -> NonNull<Record<B>> {
+        self.record_mut().wind_back();
         let state = self.heap.state();
         state.start(state.sends().wrapping_add(1), false, false);
         Heap::raw(&self.heap)

@@ -12,11 +12,11 @@ use syscall::{
 
 use crate::{
     handle::{Handle, Place, lock},
-    late::{Then, message, message_on},
+    late::{Asked, Then, Work},
     layout::{stat, statvfs, times},
     mount::{Asker, Mount},
     serve::Core,
-    socket::{Answer, Ask},
+    socket::Ask,
     stats::Figures,
 };
 
@@ -139,54 +139,30 @@ impl Core {
 
     /// What a read of a handle asks.
     #[inline]
-    pub(crate) fn read(
-        self: &Arc<Core>,
-        handle: &Arc<Handle>,
-        ask: &Ask,
-        origin: &mut Origin,
-    ) -> Result<Option<Answer>, Errno> {
+    pub(crate) fn read<'a>(&self, work: &mut Work<'a>) -> Result<Asked<'a>, Errno> {
+        let Work { handle, ask, .. } = *work;
         let offset = offset(handle, ask)?;
         let (mount, op) = match &handle.place {
             Place::Names => return Err(Errno::EISDIR),
             Place::NewLink { .. } | Place::Port(_) => return Err(Errno::EBADF),
             Place::Text { bytes, figures } => {
                 let count = self.read_text(bytes, *figures, offset, ask)?;
-                return Ok(Some(Answer::count(count)));
+                return Ok(Asked::Answered(count));
             }
             Place::Object { mount, node, kind: FileKind::Symlink } if offset == 0 => {
                 (mount, Op::Readlink { node: *node })
             }
-            Place::Object { kind: FileKind::Symlink, .. } => return Ok(Some(Answer::count(0))),
+            Place::Object { kind: FileKind::Symlink, .. } => return Ok(Asked::Answered(0)),
             Place::Object { mount, node, .. } => {
                 handle.may(OpenFlags::READ)?;
                 if !aligned(mount, offset, ask.len()) {
-                    return Ok(self.read_ragged(handle, mount, offset, ask, origin));
+                    return Ok(read_ragged(work, mount, offset));
                 }
                 (mount, Op::Read { node: *node, offset })
             }
         };
-        let message = message_on(ask, op, handle.cred, Access::FILL);
-        Ok(self.send(handle, mount, ask, message, Then::Count, origin))
-    }
-
-    /// Reads a part of a device that does not begin or end with a block, through a private buffer.
-    #[cold]
-    fn read_ragged(
-        self: &Arc<Core>,
-        handle: &Arc<Handle>,
-        mount: &Arc<Mount>,
-        offset: u64,
-        ask: &Ask,
-        origin: &mut Origin,
-    ) -> Option<Answer> {
-        let block = u64::from(mount.description.block_size);
-        let (start, skip) = (offset - offset % block, (offset % block) as usize);
-        let len = ask.len().min(agent::MAX_DATA);
-        origin.count(agent::Counts { copies: 1, ..Default::default() });
-        let mut message = message(Op::Read { node: Node::ROOT, offset: start }, handle.cred);
-        let room = vec![0; (skip + len).next_multiple_of(block as usize)];
-        message.set_data(Bytes::Sink(room));
-        self.send(handle, mount, ask, message, Then::Cut { skip, len }, origin)
+        let message = work.message_on(op, Access::FILL);
+        Ok(Asked::Message(mount, message, Then::Count))
     }
 
     #[cold]
@@ -210,27 +186,25 @@ impl Core {
 
     /// What a write to a handle asks.
     #[inline]
-    pub(crate) fn write(
-        self: &Arc<Core>,
-        handle: &Arc<Handle>,
-        ask: &Ask,
-        origin: &mut Origin,
-    ) -> Result<Option<Answer>, Errno> {
+    pub(crate) fn write<'a>(&self, work: &mut Work<'a>) -> Result<Asked<'a>, Errno> {
+        let Work { handle, ask, .. } = *work;
         let (mount, node) = match &handle.place {
             Place::Object { mount, node, .. } => (mount, *node),
             Place::NewLink { mount, parent, name } => {
                 let target = ask.copy(MAX_PATH, Errno::ENAMETOOLONG)?;
+                let mut nobody = Origin::root();
+                let origin = work.origin.as_deref_mut().unwrap_or(&mut nobody);
                 let mut asker = asker(mount, handle, origin);
                 asker.entry(Op::Symlink { parent: *parent }, &[name, &target])?;
-                return Ok(Some(Answer::count(target.len())));
+                return Ok(Asked::Answered(target.len()));
             }
             Place::Names | Place::Text { .. } | Place::Port(_) => return Err(Errno::EBADF),
         };
         handle.may(OpenFlags::WRITE)?;
         let append = mount.is_file_system() && ask.arg(4) as usize & O_APPEND != 0;
         let offset = if append { Op::END } else { offset(handle, ask)? };
-        let message = message_on(ask, Op::Write { node, offset }, handle.cred, Access::FETCH);
-        Ok(self.send(handle, mount, ask, message, Then::Count, origin))
+        let message = work.message_on(Op::Write { node, offset }, Access::FETCH);
+        Ok(Asked::Message(mount, message, Then::Count))
     }
 
     pub(crate) fn path(&self, handle: &Handle, ask: &Ask) -> Result<usize, Errno> {
@@ -286,6 +260,21 @@ impl Core {
         let whole = self.ports_below(&[], rest, mounts, room, cred, &mut bytes)?;
         if bytes.is_empty() && !whole { Err(Errno::EINVAL) } else { Ok(bytes) }
     }
+}
+
+/// Reads a part of a device that does not begin or end with a block, through a private buffer.
+#[cold]
+fn read_ragged<'a>(work: &mut Work<'a>, mount: &'a Arc<Mount>, offset: u64) -> Asked<'a> {
+    let block = u64::from(mount.description.block_size);
+    let (start, skip) = (offset - offset % block, (offset % block) as u32);
+    let len = work.ask.len().min(agent::MAX_DATA) as u32;
+    if let Some(origin) = &mut work.origin {
+        origin.count(agent::Counts { copies: 1, ..Default::default() });
+    }
+    let mut message = work.message(Op::Read { node: Node::ROOT, offset: start });
+    let room = vec![0; (skip + len).next_multiple_of(block as u32) as usize];
+    message.set_data(Bytes::Sink(room));
+    Asked::Message(mount, message, Then::Cut { skip, len })
 }
 
 fn asker<'a>(mount: &'a Mount, handle: &Handle, origin: &'a mut Origin) -> Asker<'a> {
