@@ -95,7 +95,7 @@ impl<B: Send + 'static> Message<B> {
     /// completes it at once it is returned, and what it cost is `origin`'s, as after a call;
     /// nothing was made for a reply that comes late. Else `late` says where that goes to, and is
     /// given a ticket: the message is away, with the meter, and the port is kept alive.
-    #[inline]
+    #[inline(always)]
     pub fn begin(
         mut self,
         origin: Option<&mut Origin>,

@@ -154,6 +154,14 @@ impl Parcel {
         words.op != code::WRITE
     }
 
+    /// What words ask of `node`, the handle's own object, where that carries nothing and needs no
+    /// right. `None` for all else.
+    #[inline]
+    pub fn bare(words: &Words, node: Node) -> Option<Op> {
+        let own = (words.window, words.object, words.len) == (0, 0, 0);
+        (own && words.op == code::FLUSH).then_some(Op::Flush { node })
+    }
+
     /// What words alone ask of `node`. `None` for an operation that is unknown or carries a
     /// parcel, and for arguments that make no sense.
     #[inline]

@@ -3,7 +3,8 @@
 //! What comes is copied, checked, then used; objects are numbers in the handle's own table.
 
 use agent::{Access, Bytes, Carries, Errno, Words};
-use driver::{Op, OpenFlags, PARCEL, Parcel, REPLY, describe_to};
+use driver::{Node, Op, OpenFlags, PARCEL, Parcel, REPLY, describe_to};
+use syscall::schemev2::Opcode;
 
 use crate::{
     handle::Handle,
@@ -69,6 +70,15 @@ fn parcel<'a>(work: &mut Work<'a>, words: Words) -> Result<Asked<'a>, Errno> {
     let mut message = work.message(parcel.body.op);
     message.set_names(parcel.names);
     Ok(Asked::Message(mount, message, Then::Values))
+}
+
+/// What a message asks that is all in its words: the shortest way through the service.
+#[inline]
+pub(crate) fn bare(ask: &Ask, node: Node) -> Option<Op> {
+    if !ask.is(Opcode::Call) || ask.is_long() || ask.handle() == ROOT {
+        return None;
+    }
+    Parcel::bare(&Words::decode(ask.words()), node)
 }
 
 /// The object that the words name. With a window they name none, and the handle's own is meant.

@@ -33,7 +33,7 @@ pub(crate) struct Spare(Option<Message<Body>>);
 
 impl Spare {
     /// A message that asks this, without data and names.
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, op: Op, cred: Cred) -> Message<Body> {
         let Some(mut message) = self.0.take() else { return Message::new(Body::new(op, cred)) };
         let body = message.body_mut();
@@ -61,7 +61,7 @@ pub(crate) struct Work<'a> {
 
 impl<'a> Work<'a> {
     /// A message that asks this, without data and names.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn message(&mut self, op: Op) -> Message<Body> {
         self.spare.take(op, self.handle.cred)
     }
@@ -77,7 +77,7 @@ impl<'a> Work<'a> {
 
 impl Core {
     /// Sends the message. The request's answer, or none: it comes late.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn send(
         self: &Arc<Core>,
         work: Work<'_>,
@@ -113,7 +113,7 @@ impl Core {
 }
 
 /// Takes out what the message carried, and acts on its reply.
-#[inline]
+#[inline(always)]
 fn finish(
     handle: &Handle,
     mount: &Arc<Mount>,

@@ -14,7 +14,8 @@ use crate::{
     guard::Life,
     handle::{Handle, Handles, Place},
     init::{self, Failure},
-    late::{Asked, Spare, Work},
+    calls::bare,
+    late::{Asked, Spare, Then, Work},
     mount::{Asker, Mount},
     open::Wish,
     place::contained,
@@ -318,15 +319,19 @@ impl Core {
     pub(crate) fn dispatch(self: &Arc<Core>, ask: Ask, tray: &mut Tray) {
         let handle = self.handle(ask.handle());
         if let Some(handle) = &handle
-            && let Place::Object { mount, .. } = &handle.place
+            && let Place::Object { mount, node, .. } = &handle.place
             && mount.worker.get().is_none()
             && sends(&ask)
             && !ask.is_abort()
         {
-            let spare = &mut tray.spare;
-            let answer = match self.stats.are_read() {
-                false => self.attempt(Work { handle, ask: &ask, origin: None, spare }),
-                true => self.perform(Some(handle), &ask, spare),
+            let mut work = Work { handle, ask: &ask, origin: None, spare: &mut tray.spare };
+            let answer = if self.stats.are_read() {
+                self.perform(Some(handle), &ask, work.spare)
+            } else if let Some(op) = bare(&ask, *node) {
+                let message = work.message(op);
+                self.send(work, mount, message, Then::Count)
+            } else {
+                self.attempt(work)
             };
             if let Some(answer) = answer {
                 tray.answers.push(ask, answer);
