@@ -182,12 +182,7 @@ pub(crate) fn put(handle: &Handle, ask: &Ask, words: &Words, bytes: &[u8]) -> Re
 }
 
 /// Puts the reply's values where the parcel came from.
-fn values(
-    handle: &Handle,
-    mount: &Arc<Mount>,
-    ask: &Ask,
-    body: &Body,
-) -> Result<(), Errno> {
+fn values(handle: &Handle, mount: &Arc<Mount>, ask: &Ask, body: &Body) -> Result<(), Errno> {
     if let Op::Create { flags, .. } = body.op {
         created(handle, mount, body, flags)?;
     }

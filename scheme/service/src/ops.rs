@@ -51,6 +51,25 @@ impl Std {
         })
     }
 
+    /// True where a listing is asked for.
+    #[inline]
+    pub(crate) fn lists(ask: &Ask) -> bool {
+        let kind = StdFsCallKind::Getdents as u64;
+        ask.is(Opcode::StdFsCall) && ask.arg(3) == kind || ask.is(Opcode::Getdents)
+    }
+
+    /// Where a listing begins. `EINVAL` for entries of another form.
+    fn cookie(ask: &Ask) -> Result<u64, Errno> {
+        let std = match ask.opcode() {
+            Some(Opcode::Getdents) => Std::from_opcode(Opcode::Getdents, ask),
+            _ => Some(Std::from_words(ask.words())?),
+        };
+        match std {
+            Some(Std::Dents { cookie, header: DIRENT_HEADER }) => Ok(cookie),
+            _ => Err(Errno::EINVAL),
+        }
+    }
+
     /// From an opcode of its own.
     pub(crate) fn from_opcode(opcode: Opcode, ask: &Ask) -> Option<Std> {
         Some(match opcode {
@@ -110,8 +129,8 @@ impl Core {
                 let id = |id| (id != u32::MAX).then_some(id);
                 set(handle, SetAttr { uid: id(uid), gid: id(gid), ..SetAttr::default() }, origin)
             }
-            Std::Dents { header, .. } if header != DIRENT_HEADER => Err(Errno::EINVAL),
-            Std::Dents { cookie, .. } => self.list(handle, cookie, ask, origin),
+            // A message of its own, which `list` makes.
+            Std::Dents { .. } => Err(Errno::EOPNOTSUPP),
             Std::Stat => {
                 put(ask, &stat(&attr_of(handle, origin)?))?;
                 Ok(0)
@@ -215,24 +234,21 @@ impl Core {
         Ok(len)
     }
 
-    fn list(
-        &self,
-        handle: &Handle,
-        cookie: u64,
-        ask: &Ask,
-        origin: &mut Origin,
-    ) -> Result<usize, Errno> {
+    /// What a listing of a handle asks.
+    pub(crate) fn list<'a>(&self, work: &mut Work<'a>) -> Result<Asked<'a>, Errno> {
+        let Work { handle, ask, .. } = *work;
+        let cookie = Std::cookie(ask)?;
         handle.may(OpenFlags::READ)?;
-        let payload = ask.payload(Access::FILL);
         match &handle.place {
             Place::Object { mount, node, .. } if mount.is_file_system() => {
-                let op = Op::Readdir { node: *node, cookie };
-                asker(mount, handle, origin).count(op, Data::lent(&payload))
+                let message = work.message_on(Op::Readdir { node: *node, cookie }, Access::FILL);
+                Ok(Asked::Message(mount, message, Then::Count))
             }
             Place::Names => {
+                let payload = ask.payload(Access::FILL);
                 let bytes = self.names(cookie, payload.len(), handle.cred)?;
                 payload.copy_in(0, &bytes)?;
-                Ok(bytes.len())
+                Ok(Asked::Answered(bytes.len()))
             }
             _ => Err(Errno::ENOTDIR),
         }

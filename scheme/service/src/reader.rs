@@ -14,8 +14,8 @@ use std::{
 
 use crate::{
     handle::lock,
-    scope::Scope,
     late::Spare,
+    scope::Scope,
     serve::{Core, Tray},
     socket::Ask,
     stop::Stop,

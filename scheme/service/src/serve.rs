@@ -10,14 +10,15 @@ use syscall::schemev2::Opcode;
 
 use crate::{
     abort::Flights,
+    calls::bare,
     chores::{self, Chores},
     guard::Life,
     handle::{Handle, Handles, Place},
     init::{self, Failure},
-    calls::bare,
     late::{Asked, Spare, Then, Work},
     mount::{Asker, Mount},
     open::Wish,
+    ops::Std,
     place::contained,
     port::Ports,
     reader::Readers,
@@ -432,6 +433,8 @@ impl Core {
             self.read(&mut work)
         } else if work.ask.is(Opcode::Write) {
             self.write(&mut work)
+        } else if Std::lists(work.ask) {
+            self.list(&mut work)
         } else {
             return Some(self.at_once(work));
         };
@@ -499,7 +502,8 @@ fn waits(handle: Option<&Handle>, ask: &Ask) -> bool {
 /// True for what is a message to a driver, where its handle is open on one.
 #[inline]
 fn sends(ask: &Ask) -> bool {
-    ask.is(Opcode::Call) || ask.is(Opcode::Read) || ask.is(Opcode::Write)
+    let sends = ask.is(Opcode::Call) || ask.is(Opcode::Read) || ask.is(Opcode::Write);
+    sends || Std::lists(ask)
 }
 
 /// A request crossed a boundary. A message was translated by its sender's agent on the way here,
