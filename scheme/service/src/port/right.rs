@@ -26,6 +26,9 @@ use crate::{
 /// Messages of one right that are away, or back and not read.
 const MAX_OUTSTANDING: usize = 1024;
 
+/// Messages of one right that are kept to be used again.
+const MAX_SPARE: usize = 32;
+
 bitflags::bitflags! {
     /// What the holder of a send right may do with it.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +65,8 @@ pub(super) struct State {
     /// Calls that wait, by the tag of the request; and the caller's id.
     calls: HashMap<u32, (u32, Ticket<Letter>)>,
     pub(super) back: Back,
+    /// Messages to use again.
+    pub(super) spare: Vec<Message<Letter>>,
     /// The name, for as long as the right is.
     named: Option<Named>,
 }
@@ -296,6 +301,9 @@ impl ReplyPort<Letter> for Right {
                 return;
             }
             state.back.push(Reply { record, data, _charge: charge });
+            if state.spare.len() < MAX_SPARE {
+                state.spare.push(message);
+            }
         }
         self.pump();
     }
