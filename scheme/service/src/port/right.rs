@@ -1,7 +1,7 @@
 //! A send right: a handle with a reply port of its own.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, Weak},
 };
 
@@ -15,7 +15,7 @@ use super::{
     back::{Back, Reply},
     desk::{Desk, Done},
     hub::UserPort,
-    letter::Letter,
+    letter::{Account, Letter},
     names::Named,
 };
 use crate::{
@@ -49,7 +49,7 @@ pub(crate) struct Right {
     /// Whose messages they are, whoever holds the right.
     pub(crate) cred: Cred,
     /// Who pays for them.
-    pub(crate) payer: u32,
+    pub(super) account: Arc<Account>,
     pub(crate) may: May,
     /// Names the right to those who hold it, and is not to be guessed.
     pub(crate) token: u64,
@@ -61,7 +61,7 @@ pub(crate) struct Right {
 pub(super) struct State {
     desk: Desk,
     /// What was sent and is away, by the sender's id.
-    pub(super) sends: HashMap<u64, Ticket<Letter>>,
+    pub(super) sends: BTreeMap<u64, Ticket<Letter>>,
     /// Calls that wait, by the tag of the request; and the caller's id.
     calls: HashMap<u32, (u32, Ticket<Letter>)>,
     pub(super) back: Back,
@@ -91,7 +91,7 @@ impl Right {
             ports: Arc::clone(ports),
             port: Arc::clone(port),
             cred,
-            payer,
+            account: ports.accounts.of(payer),
             may,
             token: ports.token(),
             this: Weak::clone(this),
@@ -162,7 +162,7 @@ impl Right {
             from: self.cred,
             pid: ask.pid(),
             chain,
-            charge: Some(self.ports.accounts.charge(self.payer, data.len())?),
+            charge: Some(self.account.charge(data.len())?),
             data,
             ..Letter::default()
         })
@@ -263,7 +263,7 @@ impl Right {
             let state = &mut *lock(&self.state);
             state.named = None;
             state.back = Back::default();
-            let sends = state.sends.drain().map(|(_, ticket)| ticket);
+            let sends = std::mem::take(&mut state.sends).into_values();
             let calls = state.calls.values().map(|(_, ticket)| ticket.clone());
             (state.desk.close(), sends.chain(calls).collect::<Vec<_>>())
         };

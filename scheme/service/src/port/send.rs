@@ -1,6 +1,6 @@
 //! What is written to a send right: records, each checked, accepted or refused by itself.
 
-use std::{collections::hash_map::Entry, sync::Arc};
+use std::{collections::btree_map::Entry, sync::Arc};
 
 use agent::{Access, Errno, Message, ReplyPort, Status};
 use client::record::{Flags, MAX_DATA, RECORD, Record, Verb, View};
@@ -90,7 +90,7 @@ impl Right {
         {
             let state = &mut *lock(&self.state);
             self.check_room(state)?;
-            let charge = Some(self.ports.accounts.charge(self.payer, 0)?);
+            let charge = Some(self.account.charge(0)?);
             state.back.push(Reply { record, data: Vec::new(), _charge: charge });
         }
         self.pump();
@@ -99,8 +99,7 @@ impl Right {
 
     fn send(self: &Arc<Right>, record: Record, data: Vec<u8>, pid: u32) -> Result<(), Errno> {
         let droppable = record.flags.contains(Flags::DROPPABLE);
-        let charge =
-            self.ports.accounts.charge(self.payer, data.len().max(record.room as usize))?;
+        let charge = self.account.charge(data.len().max(record.room as usize))?;
         let letter = Letter {
             words: record.words,
             data,
