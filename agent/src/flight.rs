@@ -129,18 +129,19 @@ impl<B: 'static> Begun<B> {
 }
 
 impl<B: Send + 'static> Message<B> {
-    /// Sends the message on behalf of the one that `origin` is of. Where the target completes it
-    /// at once it is returned, and what it cost is `origin`'s, as after a call; nothing was made
-    /// for a reply that comes late. Else `late` says where that goes to, and is given a ticket:
-    /// the message is away, with the meter, and the port is kept alive.
+    /// Sends the message on behalf of the one that `origin` is of, or of nobody. Where the target
+    /// completes it at once it is returned, and what it cost is `origin`'s, as after a call;
+    /// nothing was made for a reply that comes late. Else `late` says where that goes to, and is
+    /// given a ticket: the message is away, with the meter, and the port is kept alive.
+    #[inline(always)]
     pub fn begin(
         mut self,
-        origin: &mut Origin,
+        origin: Option<&mut Origin>,
         port: &Neighbour<B>,
         late: impl FnOnce(Ticket<B>) -> Arc<dyn ReplyPort<B>>,
     ) -> Option<Message<B>> {
-        let record = self.start_alone(origin);
-        let layer = origin.is_metered().then(|| self.lend_meter(origin));
+        let record = self.start_alone();
+        let origin = origin.map(|origin| self.on_behalf(origin));
         // SAFETY: this value holds the record, and is not touched while the request is; the port
         // is borrowed for as long.
         let outcome = unsafe { port.begin(Request::new(record)) };
@@ -148,26 +149,52 @@ impl<B: Send + 'static> Message<B> {
         unsafe {
             if let Ended::Done(status) = outcome.ended {
                 self.end_alone(status);
-                (*record.as_ptr()).add_counts_to(&mut origin.counts);
-                if let Some(layer) = layer {
-                    (*record.as_ptr()).switch_layer(layer);
-                    origin.meter = self.set_meter(None);
+                if let Some((origin, layer)) = origin {
+                    self.tell_costs(origin, layer);
                 }
                 return Some(self);
             }
-            let reply = late(self.share());
-            access::own(record).set_reply(Reply::Port(reply));
-            give_away(self.into_record(), Some(port.port()));
+            self.leave(port, late);
         }
         None
     }
 
-    /// Takes the meter along; the layer that it is at.
+    /// Gives the message to whoever asked to keep it.
+    ///
+    /// # Safety
+    /// It has just been kept at `port`.
     #[cold]
-    fn lend_meter(&mut self, origin: &mut Origin) -> LayerId {
+    unsafe fn leave(
+        mut self,
+        port: &Neighbour<B>,
+        late: impl FnOnce(Ticket<B>) -> Arc<dyn ReplyPort<B>>,
+    ) {
+        let record = self.record_at();
+        // SAFETY: not handed over, so this value's.
+        unsafe {
+            let reply = late(self.share());
+            access::own(record).set_reply(Reply::Port(reply));
+            give_away(self.into_record(), Some(port.port()));
+        }
+    }
+
+    /// Holds what the message holds that causes this one, and takes the meter along; the layer that
+    /// it is at.
+    fn on_behalf<'o>(&mut self, origin: &'o mut Origin) -> (&'o mut Origin, LayerId) {
         self.set_meter(origin.meter.take());
         // SAFETY: not begun, so this value's.
-        unsafe { self.record_at().as_ref() }.layer()
+        let record = unsafe { self.record_at().as_mut() };
+        record.inherit(origin.held, &origin.gates);
+        (origin, record.layer())
+    }
+
+    /// Gives the meter back, at that layer.
+    fn tell_costs(&mut self, origin: &mut Origin, layer: LayerId) {
+        // SAFETY: back, so this value's.
+        let record = unsafe { self.record_at().as_mut() };
+        record.add_counts_to(&mut origin.counts);
+        record.switch_layer(layer);
+        origin.meter = self.set_meter(None);
     }
 }
 

@@ -161,6 +161,7 @@ impl<B> Record<B> {
     }
 
     #[cfg(feature = "alloc")]
+    #[cold]
     pub(crate) fn wind_back(&mut self) {
         self.restart();
         self.flags.remove(Flags::DROPPED);

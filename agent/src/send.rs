@@ -366,10 +366,10 @@ impl<B: Send + 'static> Message<B> {
         Started(self.into_record())
     }
 
-    /// The message, to be begun as a call is.
+    /// The message, to be begun as a call is, and on behalf of nobody.
     #[inline]
-    pub(crate) fn start_alone(&mut self, origin: &Origin) -> NonNull<Record<B>> {
-        self.prepare(Some(origin));
+    pub(crate) fn start_alone(&mut self) -> NonNull<Record<B>> {
+        self.record_mut().rewind();
         Heap::raw(&self.heap)
     }
 

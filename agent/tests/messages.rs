@@ -168,7 +168,7 @@ fn a_ticket_of_a_message_that_is_begun_and_completed_at_once_says_so() {
     let mut sent = message();
     let ticket = sent.ticket();
     assert!(!ticket.is_done());
-    let back = sent.begin(&mut Origin::root(), &port, |_| unreachable!("it is not kept"));
+    let back = sent.begin(Some(&mut Origin::root()), &port, |_| unreachable!("it is not kept"));
     assert!(back.is_some() && ticket.is_done());
 }
 

@@ -14,9 +14,10 @@ use std::{
 
 use crate::{
     handle::lock,
+    late::Spare,
     scope::Scope,
-    serve::Core,
-    socket::{Answers, Ask},
+    serve::{Core, Tray},
+    socket::Ask,
     stop::Stop,
 };
 
@@ -55,20 +56,20 @@ impl Readers {
 impl Core {
     /// Performs requests that were put off, the calling thread's and those that others left.
     #[cold]
-    pub(crate) fn perform_put_off(self: &Arc<Core>, put_off: &mut Vec<Ask>) {
-        lock(&self.readers.put_off).extend(put_off.drain(..));
-        let mut answers = Answers::default();
+    pub(crate) fn perform_put_off(self: &Arc<Core>, tray: &mut Tray) {
+        lock(&self.readers.put_off).extend(tray.put_off.drain(..));
         loop {
             // Not held while it is worked on.
             let next = lock(&self.readers.put_off).pop_front();
             let Some(ask) = next else { return };
-            self.dispatch(ask, &mut answers, put_off);
-            self.answer_all(&mut answers);
-            put_off.drain(..).for_each(|ask| self.take_turn(ask));
+            self.dispatch(ask, tray);
+            self.answer_all(&mut tray.answers);
+            let Tray { put_off, spare, .. } = tray;
+            put_off.drain(..).for_each(|ask| self.take_turn(ask, spare));
         }
     }
 
-    fn take_turn(self: &Arc<Core>, ask: Ask) {
+    fn take_turn(self: &Arc<Core>, ask: Ask, spare: &mut Spare) {
         let scope = Scope::of_thread();
         let job = scope.next();
         if !ask.is_note() {
@@ -76,7 +77,7 @@ impl Core {
             self.flights.begins(&ask, &scope, job);
         }
         TURN.set(Some(Turn { core: Arc::clone(self), aside: false }));
-        let answer = self.perform(&ask);
+        let answer = self.perform_late(&ask, spare);
         if TURN.take().is_some_and(|turn| turn.aside) {
             self.readers.free.fetch_add(1, Relaxed);
         }
@@ -105,7 +106,7 @@ impl Core {
         let thread = thread::Builder::new().name(format!("requests for {}", self.scheme));
         let started = thread.spawn(move || {
             core.readers.join();
-            core.perform_put_off(&mut Vec::new());
+            core.perform_put_off(&mut Tray::default());
             // It ends with the socket; an error is the first thread's to tell.
             let _ = core.serve(&Stop::new());
         });

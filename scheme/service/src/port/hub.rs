@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, Weak},
+    sync::{
+        Arc, Mutex, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use agent::{Errno, Message, MessageId, Port, ReplyPort, SpinPort, Watch};
@@ -27,13 +30,28 @@ pub(crate) struct UserPort {
     receivers: Mutex<Vec<Weak<Receive>>>,
     /// Rights that were pushed back, by their tokens.
     pushed_back: Mutex<HashMap<u64, Weak<Right>>>,
+    /// Those who put several messages in and ring afterwards.
+    batches: AtomicUsize,
+}
+
+/// Messages come until this goes: then it rings, once for all.
+pub(crate) struct Several<'a>(&'a UserPort);
+
+impl Drop for Several<'_> {
+    fn drop(&mut self) {
+        self.0.batches.fetch_sub(1, Ordering::SeqCst);
+        self.0.ring();
+    }
 }
 
 struct Bell(Weak<UserPort>);
 
 impl Watch for Bell {
     fn queued(&self) {
-        if let Some(port) = self.0.upgrade() {
+        // What was queued before this is seen by whoever rings in the end.
+        if let Some(port) = self.0.upgrade()
+            && port.batches.load(Ordering::SeqCst) == 0
+        {
             port.ring();
         }
     }
@@ -71,6 +89,7 @@ impl UserPort {
                 attr: Mutex::new(attr),
                 receivers: Mutex::default(),
                 pushed_back: Mutex::default(),
+                batches: AtomicUsize::new(0),
             }
         })
     }
@@ -161,6 +180,12 @@ impl UserPort {
         let mut all = true;
         self.each(|receive| all &= chain.contains(&receive.id()));
         all && !chain.is_empty()
+    }
+
+    /// Several messages are about to come: receivers are told at the end.
+    pub(crate) fn several(&self) -> Several<'_> {
+        self.batches.fetch_add(1, Ordering::SeqCst);
+        Several(self)
     }
 
     /// There may be something to receive, or room.

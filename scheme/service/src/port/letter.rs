@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex, Weak,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
 };
 
 use agent::Errno;
@@ -69,52 +72,76 @@ impl Letter {
 
 /// Bytes that messages take, by user.
 #[derive(Default)]
-pub(crate) struct Accounts(Mutex<Taken>);
+pub(crate) struct Accounts {
+    users: Mutex<HashMap<u32, Weak<Account>>>,
+    all: AtomicUsize,
+}
 
-#[derive(Default)]
-struct Taken {
-    users: HashMap<u32, usize>,
-    all: usize,
+/// What one user's messages take. It is there as long as somebody may charge it.
+pub(crate) struct Account {
+    accounts: Arc<Accounts>,
+    uid: u32,
+    bytes: AtomicUsize,
 }
 
 /// A message's memory, given back with the value.
 pub(crate) struct Charge {
-    accounts: Arc<Accounts>,
-    uid: u32,
+    account: Arc<Account>,
     bytes: usize,
 }
 
 impl Accounts {
-    /// Memory for a message with `data` bytes. `ENOMEM` where the user, or all together, have
-    /// too much in flight.
-    pub(crate) fn charge(self: &Arc<Accounts>, uid: u32, data: usize) -> Result<Charge, Errno> {
-        let bytes = OVERHEAD + data;
-        let taken = &mut *lock(&self.0);
-        let user = taken.users.entry(uid).or_default();
-        if *user + bytes > MAX_OF_USER || taken.all + bytes > MAX_OF_ALL {
-            return Err(Errno::ENOMEM);
-        }
-        *user += bytes;
-        taken.all += bytes;
-        Ok(Charge { accounts: Arc::clone(self), uid, bytes })
+    /// The account of a user.
+    pub(crate) fn of(self: &Arc<Accounts>, uid: u32) -> Arc<Account> {
+        let users = &mut *lock(&self.users);
+        let known = users.get(&uid).and_then(Weak::upgrade);
+        known.unwrap_or_else(|| {
+            let (accounts, bytes) = (Arc::clone(self), AtomicUsize::new(0));
+            let account = Arc::new(Account { accounts, uid, bytes });
+            users.insert(uid, Arc::downgrade(&account));
+            account
+        })
     }
 
     /// What all messages take.
     #[cfg(test)]
     pub(crate) fn all(&self) -> usize {
-        lock(&self.0).all
+        self.all.load(Relaxed)
+    }
+}
+
+/// Adds to a sum, unless that would be more than `most`.
+fn add(sum: &AtomicUsize, bytes: usize, most: usize) -> Result<(), Errno> {
+    let within = |now: usize| now.checked_add(bytes).filter(|next| *next <= most);
+    sum.fetch_update(Relaxed, Relaxed, within).map(drop).map_err(|_| Errno::ENOMEM)
+}
+
+impl Account {
+    /// Memory for a message with `data` bytes. `ENOMEM` where the user, or all together, have
+    /// too much in flight.
+    pub(crate) fn charge(self: &Arc<Account>, data: usize) -> Result<Charge, Errno> {
+        let bytes = OVERHEAD + data;
+        add(&self.bytes, bytes, MAX_OF_USER)?;
+        add(&self.accounts.all, bytes, MAX_OF_ALL).inspect_err(|_| {
+            self.bytes.fetch_sub(bytes, Relaxed);
+        })?;
+        Ok(Charge { account: Arc::clone(self), bytes })
     }
 }
 
 impl Drop for Charge {
     fn drop(&mut self) {
-        let taken = &mut *lock(&self.accounts.0);
-        taken.all -= self.bytes;
-        if let Some(user) = taken.users.get_mut(&self.uid) {
-            *user -= self.bytes;
-            if *user == 0 {
-                taken.users.remove(&self.uid);
-            }
+        self.account.bytes.fetch_sub(self.bytes, Relaxed);
+        self.account.accounts.all.fetch_sub(self.bytes, Relaxed);
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        let users = &mut *lock(&self.accounts.users);
+        // There may be another one by now.
+        if users.get(&self.uid).is_some_and(|account| account.strong_count() == 0) {
+            users.remove(&self.uid);
         }
     }
 }
@@ -127,13 +154,14 @@ mod tests {
     fn what_a_user_has_in_flight_is_limited_and_given_back() {
         let accounts = Arc::new(Accounts::default());
         let size = MAX_OF_USER / 4 - OVERHEAD;
-        let mut charges: Vec<_> = (0..4).map(|_| accounts.charge(7, size).unwrap()).collect();
-        assert_eq!(accounts.charge(7, 0).err(), Some(Errno::ENOMEM));
-        let other = accounts.charge(8, size).unwrap();
+        let charge = |uid, size| accounts.of(uid).charge(size);
+        let mut charges: Vec<_> = (0..4).map(|_| charge(7, size).unwrap()).collect();
+        assert_eq!(charge(7, 0).err(), Some(Errno::ENOMEM));
+        let other = charge(8, size).unwrap();
         charges.pop();
-        charges.push(accounts.charge(7, size).unwrap());
+        charges.push(charge(7, size).unwrap());
         drop((charges, other));
-        assert_eq!((accounts.all(), lock(&accounts.0).users.len()), (0, 0));
+        assert_eq!((accounts.all(), lock(&accounts.users).len()), (0, 0));
     }
 
     #[test]
@@ -141,9 +169,10 @@ mod tests {
         let accounts = Arc::new(Accounts::default());
         let whole = MAX_OF_USER - OVERHEAD;
         let users = (MAX_OF_ALL / MAX_OF_USER) as u32;
-        let charges: Vec<_> = (0..users).map(|uid| accounts.charge(uid, whole).unwrap()).collect();
-        assert_eq!(accounts.charge(users, 0).err(), Some(Errno::ENOMEM));
+        let charges: Vec<_> =
+            (0..users).map(|uid| accounts.of(uid).charge(whole).unwrap()).collect();
+        assert_eq!(accounts.of(users).charge(0).err(), Some(Errno::ENOMEM));
         drop(charges);
-        assert!(accounts.charge(users, 0).is_ok());
+        assert!(accounts.of(users).charge(0).is_ok());
     }
 }
