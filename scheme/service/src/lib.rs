@@ -21,6 +21,7 @@
 //! | `handle`, `mount` | what handles and names stand for |
 //! | `late` | messages to drivers, answered at once or late |
 //! | `worker`, `reader`, `scope`, `abort` | who works on what; aborts, and where they come to |
+//! | `limits` | how much the users of handles may have |
 //! | `window` | memory that is shared with the holders of handles |
 //! | `open`, `names`, `ops`, `layout`, `calls` | opens, names, standard operations and their structures, messages |
 //! | `scheme` | a scheme before it has anything to serve; whether it is guarded |
@@ -43,6 +44,7 @@ mod init;
 mod late;
 mod latency;
 mod layout;
+mod limits;
 mod link;
 mod mount;
 mod names;
@@ -69,6 +71,7 @@ pub use file::KIND as FILE;
 pub use guard::TAGS;
 pub use init::{Failure, enter_null_namespace};
 pub use latency::{LatencyReport, LatencyRow, Spread};
+pub use limits::{Bound, Limits};
 pub use mount::Mount;
 pub use opener::Opener;
 pub use place::{Host, Opening, clock, now};

@@ -14,6 +14,7 @@ use crate::{
     guard::Life,
     handle::{Handle, Handles, Place},
     init::{self, Failure},
+    limits::Limits,
     mount::{Asker, Mount},
     open::Wish,
     place::contained,
@@ -145,6 +146,12 @@ impl Service {
     /// open; then that is answered `ETIMEDOUT`. Five seconds otherwise.
     pub fn set_connect_limit(&self, limit: Duration) {
         self.core.ports.set_connect_limit(limit);
+    }
+
+    /// Sets how much handles and messages of ports may take; see [`Limits`]. What there is stays.
+    pub fn set_limits(&self, limits: Limits) {
+        self.core.handles.set_bound(limits.handles);
+        self.core.ports.set_bound(limits.messages);
     }
 
     /// Makes handles of this service for others to be given.

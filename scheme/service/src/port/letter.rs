@@ -10,14 +10,14 @@ use client::record::{Flags, Record, Verb};
 use driver::Cred;
 
 use super::connect::Opening;
-use crate::{handle::lock, socket::Ask};
+use crate::{
+    handle::lock,
+    limits::{Bound, Limits},
+    socket::Ask,
+};
 
 /// What a message takes beside its data, rounded up: record, late part, places in tables.
 const OVERHEAD: usize = 1024;
-/// The most that one user's messages take, in bytes.
-const MAX_OF_USER: usize = 16 << 20;
-/// The most that all take.
-const MAX_OF_ALL: usize = 256 << 20;
 
 /// The body of a message among ports: the question, then the reply.
 #[derive(Default)]
@@ -71,10 +71,16 @@ impl Letter {
 #[derive(Default)]
 pub(crate) struct Accounts(Mutex<Taken>);
 
-#[derive(Default)]
 struct Taken {
     users: HashMap<u32, usize>,
     all: usize,
+    bound: Bound,
+}
+
+impl Default for Taken {
+    fn default() -> Taken {
+        Taken { users: HashMap::new(), all: 0, bound: Limits::default().messages }
+    }
 }
 
 /// A message's memory, given back with the value.
@@ -85,16 +91,19 @@ pub(crate) struct Charge {
 }
 
 impl Accounts {
+    /// Sets how much messages may take from here on.
+    pub(crate) fn set_bound(&self, bound: Bound) {
+        lock(&self.0).bound = bound;
+    }
+
     /// Memory for a message with `data` bytes. `ENOMEM` where the user, or all together, have
     /// too much in flight.
     pub(crate) fn charge(self: &Arc<Accounts>, uid: u32, data: usize) -> Result<Charge, Errno> {
         let bytes = OVERHEAD + data;
         let taken = &mut *lock(&self.0);
-        let user = taken.users.entry(uid).or_default();
-        if *user + bytes > MAX_OF_USER || taken.all + bytes > MAX_OF_ALL {
-            return Err(Errno::ENOMEM);
-        }
-        *user += bytes;
+        let user = taken.users.get(&uid).copied().unwrap_or(0) + bytes;
+        taken.bound.check(user, taken.all + bytes, Errno::ENOMEM)?;
+        taken.users.insert(uid, user);
         taken.all += bytes;
         Ok(Charge { accounts: Arc::clone(self), uid, bytes })
     }
@@ -126,7 +135,7 @@ mod tests {
     #[test]
     fn what_a_user_has_in_flight_is_limited_and_given_back() {
         let accounts = Arc::new(Accounts::default());
-        let size = MAX_OF_USER / 4 - OVERHEAD;
+        let size = Limits::default().messages.of_user / 4 - OVERHEAD;
         let mut charges: Vec<_> = (0..4).map(|_| accounts.charge(7, size).unwrap()).collect();
         assert_eq!(accounts.charge(7, 0).err(), Some(Errno::ENOMEM));
         let other = accounts.charge(8, size).unwrap();
@@ -139,10 +148,11 @@ mod tests {
     #[test]
     fn what_all_have_in_flight_is_limited() {
         let accounts = Arc::new(Accounts::default());
-        let whole = MAX_OF_USER - OVERHEAD;
-        let users = (MAX_OF_ALL / MAX_OF_USER) as u32;
+        let Bound { of_user, of_all } = Limits::default().messages;
+        let (whole, users) = (of_user - OVERHEAD, (of_all / of_user) as u32);
         let charges: Vec<_> = (0..users).map(|uid| accounts.charge(uid, whole).unwrap()).collect();
         assert_eq!(accounts.charge(users, 0).err(), Some(Errno::ENOMEM));
+        assert_eq!(lock(&accounts.0).users.len(), charges.len(), "who is refused is not noted");
         drop(charges);
         assert!(accounts.charge(users, 0).is_ok());
     }
