@@ -341,7 +341,8 @@ mod tests {
     fn what_all_have_open_is_limited_and_root_has_no_other_limit() {
         let handles = Handles::default();
         handles.set_bound(Bound { of_user: 2, of_all: 5 });
-        (0..4).for_each(|_| drop(handles.insert(handle(0)).unwrap()));
+        let four: Result<Vec<_>, _> = (0..4).map(|_| handles.insert(handle(0))).collect();
+        assert!(four.is_ok());
         handles.insert(handle(7)).unwrap();
         assert_eq!(handles.insert(handle(8)), Err(Errno::EMFILE));
         assert_eq!(handles.insert(handle(0)), Err(Errno::EMFILE));

@@ -1,7 +1,7 @@
 //! A port that a process made: its queue, who receives from it, who may send to it.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, Weak},
 };
 
@@ -24,7 +24,9 @@ pub(crate) struct UserPort {
     /// The same, as messages see it.
     target: Arc<dyn Port<Letter>>,
     attr: Mutex<Attr>,
-    receivers: Mutex<Vec<Weak<Receive>>>,
+    receivers: Mutex<HashMap<u64, Weak<Receive>>>,
+    /// Those that want to hear of the next message, in the order in which they came.
+    listening: Mutex<BTreeMap<u64, Weak<Receive>>>,
     /// Rights that were pushed back, by their tokens.
     pushed_back: Mutex<HashMap<u64, Weak<Right>>>,
 }
@@ -70,6 +72,7 @@ impl UserPort {
                 queue,
                 attr: Mutex::new(attr),
                 receivers: Mutex::default(),
+                listening: Mutex::default(),
                 pushed_back: Mutex::default(),
             }
         })
@@ -145,31 +148,44 @@ impl UserPort {
     }
 
     pub(crate) fn add(&self, receive: &Arc<Receive>) {
-        lock(&self.receivers).push(Arc::downgrade(receive));
+        lock(&self.receivers).insert(receive.id(), Arc::downgrade(receive));
     }
 
     /// Takes a receive right off; true where it was the last.
     pub(crate) fn remove(&self, receive: &Receive) -> bool {
         let receivers = &mut *lock(&self.receivers);
-        receivers.retain(|other| !std::ptr::eq(other.as_ptr(), receive));
+        receivers.remove(&receive.id());
         receivers.is_empty()
     }
 
     /// True where every receive right is held by the chain: whoever waits for this port then
     /// waits for ever.
     pub(crate) fn is_held_by(&self, chain: &[u64]) -> bool {
-        let mut all = true;
-        self.each(|receive| all &= chain.contains(&receive.id()));
-        all && !chain.is_empty()
+        !chain.is_empty() && lock(&self.receivers).keys().all(|id| chain.contains(id))
+    }
+
+    /// The receiver wants to hear of the next message, once; it has its turn by `place`, which
+    /// nobody else has. One that may have missed a message has to look again after this.
+    pub(crate) fn listen(&self, place: u64, receive: Weak<Receive>) {
+        lock(&self.listening).insert(place, receive);
+    }
+
+    /// Nobody listens at this place any more.
+    pub(crate) fn listen_no_more(&self, place: u64) {
+        lock(&self.listening).remove(&place);
+    }
+
+    fn next_listener(&self) -> Option<Arc<Receive>> {
+        let listening = &mut *lock(&self.listening);
+        std::iter::from_fn(|| listening.pop_first()).find_map(|(_, receive)| receive.upgrade())
     }
 
     /// There may be something to receive, or room.
     pub(crate) fn ring(&self) {
-        for receive in &*lock(&self.receivers) {
-            if self.queue.is_empty() {
-                break;
-            }
-            receive.upgrade().into_iter().for_each(|receive| receive.pump());
+        while !self.queue.is_empty()
+            && let Some(receive) = self.next_listener()
+        {
+            receive.heard();
         }
         self.tell_of_room();
     }
@@ -183,7 +199,8 @@ impl UserPort {
         pushed_back.values().filter_map(Weak::upgrade).for_each(|right| right.tell());
     }
 
-    fn each(&self, mut work: impl FnMut(&Receive)) {
-        lock(&self.receivers).iter().filter_map(Weak::upgrade).for_each(|receive| work(&receive));
+    fn each(&self, work: impl Fn(&Receive)) {
+        let receivers = lock(&self.receivers);
+        receivers.values().filter_map(Weak::upgrade).for_each(|receive| work(&receive));
     }
 }

@@ -82,7 +82,7 @@ impl Crowd {
             Crowd::Taken(count) => world.hold(count.div_ceil(OF_RIGHT), |_| {
                 let right = send(NAME, count.min(OF_RIGHT));
                 let mut buffer = vec![0; OF_RIGHT * RECORD];
-                let taken = port.read(&mut buffer).expect("messages");
+                let taken = world.client.enter(|| port.read(&mut buffer).expect("messages"));
                 assert_eq!(taken, count.min(OF_RIGHT) * RECORD);
                 right.into_fd()
             }),
