@@ -143,7 +143,8 @@ impl Service {
     }
 
     /// Sets how long the holder of a port that is connected to directly may take to answer an
-    /// open; then that is answered `ETIMEDOUT`. Five seconds otherwise.
+    /// open; then that is answered `ETIMEDOUT`. And how long who makes a port may take to use it;
+    /// after that it is gone when somebody asks for its name. Five seconds otherwise.
     pub fn set_connect_limit(&self, limit: Duration) {
         self.core.ports.set_connect_limit(limit);
     }

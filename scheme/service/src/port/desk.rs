@@ -41,6 +41,10 @@ impl Desk {
         self.number = number;
     }
 
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.closed
     }

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, Weak},
+    time::{Duration, Instant},
 };
 
 use agent::{Errno, Message, MessageId, Port, ReplyPort, SpinPort, Watch};
@@ -20,6 +21,7 @@ const DIRECT: u16 = 0o1000;
 pub(crate) struct UserPort {
     /// The name that it was made by.
     pub(crate) path: Vec<u8>,
+    made: Instant,
     queue: Arc<SpinPort<Letter>>,
     /// The same, as messages see it.
     target: Arc<dyn Port<Letter>>,
@@ -68,6 +70,7 @@ impl UserPort {
             let queue = SpinPort::watched(MAX_QUEUED, Arc::new(Bell(Weak::clone(this))));
             UserPort {
                 path,
+                made: Instant::now(),
                 target: Arc::clone(&queue) as Arc<dyn Port<Letter>>,
                 queue,
                 attr: Mutex::new(attr),
@@ -156,6 +159,16 @@ impl UserPort {
         let receivers = &mut *lock(&self.receivers);
         receivers.remove(&receive.id());
         receivers.is_empty()
+    }
+
+    /// The handle of who made the port, where that has not been used for as long as `limit`.
+    pub(crate) fn unclaimed(&self, limit: Duration) -> Option<u64> {
+        if self.made.elapsed() < limit {
+            return None;
+        }
+        let receivers = lock(&self.receivers);
+        // Another right is made of the first one, by its use.
+        receivers.values().next().and_then(Weak::upgrade)?.unclaimed()
     }
 
     /// True where every receive right is held by the chain: whoever waits for this port then

@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{Arc, Mutex, Weak},
+    sync::{
+        Arc, Mutex, Weak,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use agent::{Access, Errno, Exchange, Kept, MessageId, Status};
@@ -29,6 +32,8 @@ pub(crate) struct Receive {
     pub(crate) cred: Cred,
     id: u64,
     this: Weak<Receive>,
+    /// Its holder has used it.
+    claimed: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -76,6 +81,7 @@ impl Receive {
             cred,
             id: ports.serial(),
             this: Weak::clone(this),
+            claimed: AtomicBool::new(false),
             state: Mutex::default(),
         });
         port.add(&receive);
@@ -88,6 +94,18 @@ impl Receive {
 
     pub(crate) fn set_number(&self, number: u64) {
         lock(&self.state).desk.set_number(number);
+    }
+
+    /// The handle's number, where nobody has used it yet: who opened it may have died meanwhile,
+    /// which no scheme is told.
+    pub(crate) fn unclaimed(&self) -> Option<u64> {
+        let number = lock(&self.state).desk.number();
+        (number != 0 && !self.claimed.load(Relaxed)).then_some(number)
+    }
+
+    /// The holder uses the right.
+    pub(crate) fn claim(&self) {
+        self.claimed.store(true, Relaxed);
     }
 
     /// Takes messages; where there is none, waits, or `EAGAIN`.
