@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard},
+    sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard},
 };
 
 use agent::Errno;
@@ -15,6 +15,8 @@ use crate::{
     stats::Figures,
     window::Windows,
 };
+
+pub(crate) use crate::sync::lock;
 
 /// Nodes that one handle's table takes.
 const MAX_NODES: usize = 65_536;
@@ -67,11 +69,6 @@ impl Table {
         self.index.insert(node, number);
         number
     }
-}
-
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Every update below is complete at once, so a panic elsewhere leaves the value good.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Handle {

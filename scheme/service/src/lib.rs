@@ -20,7 +20,7 @@
 //! | `serve` | the loop, and who works on a request |
 //! | `handle`, `mount` | what handles and names stand for |
 //! | `late` | messages to drivers, answered at once or late |
-//! | `worker`, `reader`, `scope`, `abort` | who works on what; aborts, and where they come to |
+//! | `worker`, `reader`, `relay`, `scope`, `abort` | who works on what; aborts, and where they come to |
 //! | `limits` | how much the users of handles may have |
 //! | `window` | memory that is shared with the holders of handles |
 //! | `open`, `names`, `ops`, `layout`, `calls` | opens, names, standard operations and their structures, messages |
@@ -55,6 +55,7 @@ mod place;
 mod port;
 mod raw;
 mod reader;
+mod relay;
 mod remote;
 mod scheme;
 mod scope;
@@ -62,6 +63,7 @@ mod serve;
 mod socket;
 mod stats;
 mod stop;
+mod sync;
 mod wait;
 mod window;
 mod worker;
