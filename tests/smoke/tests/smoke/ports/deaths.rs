@@ -24,7 +24,7 @@ pub(crate) const TESTS: &[Test] = tests![
     the_messages_of_a_killed_receiver_go_back,
     a_killed_worker_s_messages_go_back_and_the_port_stays,
     a_port_that_its_maker_never_used_is_gone_in_time,
-    fifty_that_are_killed_leave_nobody_waiting,
+    many_that_are_killed_leave_nobody_waiting,
 ];
 
 /// What waits at a port.
@@ -172,7 +172,6 @@ fn a_port_that_its_maker_never_used_is_gone_in_time() {
     });
 }
 
-const KILLS: usize = 50;
 const CLIENTS: usize = 4;
 
 /// Answers until it is ended. The name may be a dead one's for a moment.
@@ -274,13 +273,13 @@ impl<'w> Crowd<'w> {
     }
 }
 
-fn fifty_that_are_killed_leave_nobody_waiting() {
+fn many_that_are_killed_leave_nobody_waiting() {
     beside(|world, daemon, path| {
         let mut random = Random(0x5eed);
         let mut port = Port::create(path, ALL).unwrap();
         let right = SendRight::open(path).unwrap();
         let mut crowd = Crowd::new(world, daemon);
-        for kills in 0..KILLS as u64 {
+        for kills in 0..crate::guard::kills() as u64 {
             // Others are not disturbed; and it takes some time, more or less.
             for id in 0..random.below(30) {
                 right.send_one(numbered(id)).unwrap();
