@@ -101,10 +101,10 @@ impl Crossing {
 
 impl Drop for Crossing {
     fn drop(&mut self) {
-        if let Some(scope) = &self.0 {
-            if !left_out("scope-end") {
-                lock(&scope.state).crossing = None;
-            }
+        if let Some(scope) = &self.0
+            && !left_out("scope-end")
+        {
+            lock(&scope.state).crossing = None;
         }
     }
 }
