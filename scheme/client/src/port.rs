@@ -56,7 +56,10 @@ impl Port {
     /// directly](Event::Connect). `EACCES` for a name that is not one's own to make, `EEXIST`
     /// for one that is taken, `EBUSY` for one that was another user's and that handles remain of.
     pub fn create(path: &str, mode: u16) -> Result<Port, Errno> {
-        Ok(Port::new(Fd::open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode)?))
+        let fd = Fd::open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode)?;
+        // Any use claims the port: one whose maker died within the open has none, and goes.
+        fd.stat()?;
+        Ok(Port::new(fd))
     }
 
     /// The receive right that a descriptor is.

@@ -2,21 +2,24 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard},
+    sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard},
 };
 
 use agent::Errno;
 use driver::{Cred, FileKind, Node, OpenFlags};
 
-use crate::{mount::Mount, port::PortPlace, stats::Figures, window::Windows};
+use crate::{
+    limits::{Bound, Limits},
+    mount::Mount,
+    port::PortPlace,
+    stats::Figures,
+    window::Windows,
+};
+
+pub(crate) use crate::sync::lock;
 
 /// Nodes that one handle's table takes.
 const MAX_NODES: usize = 65_536;
-
-/// Handles that are open at once.
-const MAX_HANDLES: usize = 65_536;
-/// How many of them may be one user's, but root's: the others go on.
-const MAX_OF_USER: usize = 16_384;
 
 /// What was opened.
 pub(crate) enum Place {
@@ -66,11 +69,6 @@ impl Table {
         self.index.insert(node, number);
         number
     }
-}
-
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Every update below is complete at once, so a panic elsewhere leaves the value good.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Handle {
@@ -196,12 +194,19 @@ impl Handle {
 #[derive(Default)]
 pub(crate) struct Handles(RwLock<Open>);
 
-#[derive(Default)]
 struct Open {
     slots: Vec<Slot>,
     /// Slots without a handle.
     free: Vec<u32>,
     by_user: HashMap<u32, usize>,
+    bound: Bound,
+}
+
+impl Default for Open {
+    fn default() -> Open {
+        let (slots, free, by_user) = Default::default();
+        Open { slots, free, by_user, bound: Limits::default().handles }
+    }
 }
 
 /// A place for handles, one after the other. A handle's number is its slot's index and generation,
@@ -236,6 +241,11 @@ impl Handles {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Sets how many may be open from here on.
+    pub(crate) fn set_bound(&self, bound: Bound) {
+        self.write().bound = bound;
+    }
+
     /// Adds a handle; its number. `EMFILE` where too many are open, or too many of one user's.
     pub(crate) fn insert(&self, handle: Handle) -> Result<u64, Errno> {
         self.insert_shared(&Arc::new(handle))
@@ -246,11 +256,10 @@ impl Handles {
         let open = &mut *self.write();
         let uid = handle.payer;
         let count = open.slots.len() - open.free.len();
-        let users = open.by_user.entry(uid).or_default();
-        if count >= MAX_HANDLES || (uid != 0 && *users >= MAX_OF_USER) {
-            return Err(Errno::EMFILE);
-        }
-        *users += 1;
+        let users = open.by_user.get(&uid).copied().unwrap_or(0) + 1;
+        let bound = if uid == 0 { open.bound.for_one() } else { open.bound };
+        bound.check(users, count + 1, Errno::EMFILE)?;
+        open.by_user.insert(uid, users);
         let index = open.free_slot();
         let slot = &mut open.slots[index as usize];
         slot.generation = slot.generation.wrapping_add(1).max(1);
@@ -278,6 +287,9 @@ impl Handles {
         open.free.push(number as u32);
         if let Some(users) = open.by_user.get_mut(&handle.payer) {
             *users -= 1;
+            if *users == 0 {
+                open.by_user.remove(&handle.payer);
+            }
         }
         Some(handle)
     }
@@ -312,13 +324,24 @@ mod tests {
     #[test]
     fn what_one_user_has_open_is_limited_and_given_back() {
         let handles = Handles::default();
-        let mut last = 0;
-        for _ in 0..MAX_OF_USER {
-            last = handles.insert(handle(7)).unwrap();
-        }
+        let of_user = Limits::default().handles.of_user;
+        let mut held: Vec<_> = (0..of_user).map(|_| handles.insert(handle(7)).unwrap()).collect();
         assert_eq!(handles.insert(handle(7)), Err(Errno::EMFILE));
-        handles.insert(handle(8)).unwrap();
-        handles.remove(last).unwrap();
+        held.push(handles.insert(handle(8)).unwrap());
+        handles.remove(held.swap_remove(0)).unwrap();
+        held.push(handles.insert(handle(7)).unwrap());
+        held.into_iter().for_each(|number| drop(handles.remove(number).unwrap()));
+        assert!(handles.write().by_user.is_empty(), "nobody is remembered");
+    }
+
+    #[test]
+    fn what_all_have_open_is_limited_and_root_has_no_other_limit() {
+        let handles = Handles::default();
+        handles.set_bound(Bound { of_user: 2, of_all: 5 });
+        let four: Result<Vec<_>, _> = (0..4).map(|_| handles.insert(handle(0))).collect();
+        assert!(four.is_ok());
         handles.insert(handle(7)).unwrap();
+        assert_eq!(handles.insert(handle(8)), Err(Errno::EMFILE));
+        assert_eq!(handles.insert(handle(0)), Err(Errno::EMFILE));
     }
 }

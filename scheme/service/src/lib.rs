@@ -20,7 +20,8 @@
 //! | `serve` | the loop, and who works on a request |
 //! | `handle`, `mount` | what handles and names stand for |
 //! | `late` | messages to drivers, answered at once or late |
-//! | `worker`, `reader`, `scope`, `abort` | who works on what; aborts, and where they come to |
+//! | `worker`, `reader`, `relay`, `scope`, `abort` | who works on what; aborts, and where they come to |
+//! | `limits` | how much the users of handles may have |
 //! | `window` | memory that is shared with the holders of handles |
 //! | `open`, `names`, `ops`, `layout`, `calls` | opens, names, standard operations and their structures, messages |
 //! | `scheme` | a scheme before it has anything to serve; whether it is guarded |
@@ -43,6 +44,7 @@ mod init;
 mod late;
 mod latency;
 mod layout;
+mod limits;
 mod link;
 mod mount;
 mod names;
@@ -53,6 +55,7 @@ mod place;
 mod port;
 mod raw;
 mod reader;
+mod relay;
 mod remote;
 mod scheme;
 mod scope;
@@ -60,6 +63,7 @@ mod serve;
 mod socket;
 mod stats;
 mod stop;
+mod sync;
 mod wait;
 mod window;
 mod worker;
@@ -69,6 +73,7 @@ pub use file::KIND as FILE;
 pub use guard::TAGS;
 pub use init::{Failure, enter_null_namespace};
 pub use latency::{LatencyReport, LatencyRow, Spread};
+pub use limits::{Bound, Limits};
 pub use mount::Mount;
 pub use opener::Opener;
 pub use place::{Host, Opening, clock, now};

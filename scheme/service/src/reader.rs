@@ -2,19 +2,11 @@
 //! driver keeps one the thread that read the request would not read the next: before it sleeps it
 //! sees to it that another one reads.
 
-use std::{
-    cell::RefCell,
-    collections::VecDeque,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
-    thread,
-};
+use std::{cell::RefCell, sync::Arc, thread};
 
 use crate::{
-    handle::lock,
     late::Spare,
+    relay::Relay,
     scope::Scope,
     serve::{Core, Tray},
     socket::Ask,
@@ -26,14 +18,7 @@ use crate::{
 const MAX_READERS: usize = 64;
 
 /// The threads that read, and what they are still to perform.
-#[derive(Default)]
-pub(crate) struct Readers {
-    /// Those that do not wait for a driver.
-    free: AtomicUsize,
-    /// Those that were started.
-    started: AtomicUsize,
-    put_off: Mutex<VecDeque<Ask>>,
-}
+pub(crate) type Readers = Relay<Ask>;
 
 /// A request that the calling thread performs in place of reading.
 struct Turn {
@@ -46,22 +31,18 @@ thread_local! {
     static TURN: RefCell<Option<Turn>> = const { RefCell::new(None) };
 }
 
-impl Readers {
-    /// The calling thread begins to read.
-    pub(crate) fn join(&self) {
-        self.free.fetch_add(1, Relaxed);
-    }
+/// None yet.
+pub(crate) fn readers() -> Readers {
+    Relay::new(MAX_READERS)
 }
 
 impl Core {
     /// Performs requests that were put off, the calling thread's and those that others left.
     #[cold]
     pub(crate) fn perform_put_off(self: &Arc<Core>, tray: &mut Tray) {
-        lock(&self.readers.put_off).extend(tray.put_off.drain(..));
+        self.readers.put_off(tray.put_off.drain(..));
         loop {
-            // Not held while it is worked on.
-            let next = lock(&self.readers.put_off).pop_front();
-            let Some(ask) = next else { return };
+            let Some(ask) = self.readers.next() else { return };
             self.dispatch(ask, tray);
             self.answer_all(&mut tray.answers);
             let Tray { put_off, spare, .. } = tray;
@@ -79,7 +60,7 @@ impl Core {
         TURN.set(Some(Turn { core: Arc::clone(self), aside: false }));
         let answer = self.perform_late(&ask, spare);
         if TURN.take().is_some_and(|turn| turn.aside) {
-            self.readers.free.fetch_add(1, Relaxed);
+            self.readers.join();
         }
         // An abort that comes too late is not the next request's.
         scope.next();
@@ -91,15 +72,9 @@ impl Core {
         }
     }
 
-    /// Has another thread read, where nobody does now, and perform what is put off: those that
-    /// sleep at the socket do not see that. Without one the wait is as long as it is.
+    /// Has another thread read, and perform what is put off, where that is needed.
     fn relieve(self: &Arc<Core>) {
-        let others = self.readers.free.fetch_sub(1, Relaxed) > 1;
-        if others && lock(&self.readers.put_off).is_empty() {
-            return;
-        }
-        if self.readers.started.fetch_add(1, Relaxed) >= MAX_READERS {
-            self.readers.started.fetch_sub(1, Relaxed);
+        if !self.readers.leave() {
             return;
         }
         let core = Arc::clone(self);
@@ -111,7 +86,7 @@ impl Core {
             let _ = core.serve(&Stop::new());
         });
         if started.is_err() {
-            self.readers.started.fetch_sub(1, Relaxed);
+            self.readers.not_started();
         }
     }
 }

@@ -16,12 +16,13 @@ use crate::{
     handle::{Handle, Handles, Place},
     init::{self, Failure},
     late::{Asked, Spare, Then, Work},
+    limits::Limits,
     mount::{Asker, Mount},
     open::Wish,
     ops::Std,
     place::contained,
     port::Ports,
-    reader::Readers,
+    reader::{self, Readers},
     scheme::{IntoScheme, Scheme},
     socket::{Answer, Answers, Ask, Asks, Socket},
     stats::Stats,
@@ -138,7 +139,7 @@ impl Service {
             root,
             handles: Handles::default(),
             flights: Flights::default(),
-            readers: Readers::default(),
+            readers: reader::readers(),
             windows: Arc::default(),
             stats: Stats::new(rows),
             plan,
@@ -155,9 +156,16 @@ impl Service {
     }
 
     /// Sets how long the holder of a port that is connected to directly may take to answer an
-    /// open; then that is answered `ETIMEDOUT`. Five seconds otherwise.
+    /// open; then that is answered `ETIMEDOUT`. And how long who makes a port may take to use it;
+    /// after that it is gone when somebody asks for its name. Five seconds otherwise.
     pub fn set_connect_limit(&self, limit: Duration) {
         self.core.ports.set_connect_limit(limit);
+    }
+
+    /// Sets how much handles and messages of ports may take; see [`Limits`]. What there is stays.
+    pub fn set_limits(&self, limits: Limits) {
+        self.core.handles.set_bound(limits.handles);
+        self.core.ports.set_bound(limits.messages);
     }
 
     /// Makes handles of this service for others to be given.

@@ -15,6 +15,12 @@ use loom::{alloc::Track, cell::UnsafeCell};
 pub use ports::{Alone, Elsewhere, Shelf, Target, Then, once};
 pub use waits::{Interrupting, Park, block_on};
 
+/// True where the named step of a service is to be left out.
+pub fn left_out(name: &str) -> bool {
+    static NAME: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    NAME.get_or_init(|| std::env::var("AGENT_MUTATION").unwrap_or_default()) == name
+}
+
 /// Tries every order of events of `run` that has no more than so many preemptions.
 pub fn model(preemptions: usize, run: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();

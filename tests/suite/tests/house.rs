@@ -294,3 +294,19 @@ fn the_tests_that_the_parity_table_names_are_there() {
     });
     assert_none(missing.map(|(file, test)| format!("{file}::{test}")).collect(), "no such test");
 }
+
+#[test]
+fn the_tests_that_the_table_of_misuse_names_are_there() {
+    let text = read(&root().join("docs/ports.md"));
+    let table = text.split("## Misuse").nth(1).expect("the section");
+    let named = named_tests(table.split("\n## ").next().unwrap_or_default());
+    assert!(named.len() > 20, "{}", named.len());
+    let places = ["scheme/portd/tests/ports", "tests/smoke/tests/smoke/ports"];
+    let has = |place: &str, file: &str, test: &str| {
+        let text = fs::read_to_string(root().join(place).join(format!("{file}.rs")));
+        text.unwrap_or_default().contains(&format!("fn {test}("))
+    };
+    let missing =
+        named.into_iter().filter(|(file, test)| !places.iter().any(|place| has(place, file, test)));
+    assert_none(missing.map(|(file, test)| format!("{file}::{test}")).collect(), "no such test");
+}

@@ -1,6 +1,9 @@
 //! Calls that would wait for themselves are answered.
 
-use std::thread::JoinHandle;
+use std::{
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
 
 use agent::Errno;
 use client::{Message, Port, SendRight};
@@ -106,6 +109,24 @@ fn a_message_that_is_passed_back_to_who_waits_for_it_is_answered() {
     assert_eq!(calling.join().unwrap(), Err(Errno::EDEADLK));
     let port = finish(&a, serving);
     a.enter(|| drop(port));
+}
+
+#[test]
+fn a_circle_that_nobody_declares_ends_with_the_first_deadline() {
+    let world = world();
+    let (a, b, client) = (world.process(7, 7), world.process(8, 8), world.process(9, 9));
+    let (port_a, port_b) = (port(&a, A), port(&b, B));
+    let outer = serve(&a, port_a, |_| SendRight::open(B).unwrap().call(1, 0, &mut []));
+    let inner = serve(&b, port_b, |_| {
+        let deadline = Instant::now() + Duration::from_millis(20);
+        SendRight::open(A).unwrap().call_until(deadline, 1, 0, &mut [])
+    });
+    let answer = client.enter(|| SendRight::open(A).unwrap().call(1, 0, &mut []));
+    assert_eq!(answer, Err(Errno::ETIMEDOUT));
+    for (process, served) in [a, b].iter().zip([outer, inner]) {
+        let port = finish(process, served);
+        process.enter(|| drop(port));
+    }
 }
 
 #[test]

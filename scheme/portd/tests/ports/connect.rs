@@ -1,12 +1,7 @@
-//! Direct connections: the service makes the handle.
+//! Direct connections: the service makes the handle. What both worlds can show is in the smoke
+//! suite.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use agent::{Call, Counts, Data, Errno, Exchange, Outcome, Status};
 use client::{Connect, Event, Port, SendRight};
@@ -16,7 +11,7 @@ use libredox::{errno::*, flag::*};
 use service::{Minter, PARK, Remote, Service};
 
 use crate::{
-    common::{World, errno, list, open},
+    common::{World, errno, open},
     setup::{NAME, ends, message, numbered, world},
 };
 
@@ -121,80 +116,6 @@ fn the_service_makes_the_handle_for_its_opener_and_a_message_crosses_once() {
 }
 
 #[test]
-fn what_follows_the_name_is_the_service_s_to_look_up() {
-    let world = world();
-    let (server, client) = (world.process(7, 7), world.process(8, 8));
-    let mut port = server.enter(|| Port::create(DIRECT, MODE).unwrap());
-    let path = format!("{DIRECT}/some/./where");
-    let opening = client.spawn(move || open(&path, O_WRONLY, 0).err());
-    server.enter(|| {
-        let connect = opener(&mut port);
-        assert_eq!((connect.path(), connect.access()), (b"some/where".as_slice(), 2));
-        connect.refuse(Errno::EROFS).unwrap();
-    });
-    assert_eq!(opening.join().unwrap(), Some(EROFS));
-    server.enter(|| drop(port));
-}
-
-#[test]
-fn a_service_that_lets_go_of_an_opener_or_dies_has_it_told() {
-    let world = world();
-    let (server, client) = (world.process(7, 7), world.process(8, 8));
-    let mut port = server.enter(|| Port::create(DIRECT, MODE).unwrap());
-    let opening = |client: &Process| client.spawn(|| open(DIRECT, O_RDWR, 0).err());
-    let first = opening(&client);
-    server.enter(|| drop(opener(&mut port)));
-    assert_eq!(first.join().unwrap(), Some(ECANCELED));
-    let (second, third) = (opening(&client), opening(&client));
-    let taken = server.enter(|| {
-        let mut buffer = [0; 64];
-        port.fd().read(&mut buffer).unwrap()
-    });
-    assert_eq!(taken, 64);
-    client.wait_blocked(2);
-    server.kill();
-    let mut ends = [second, third].map(|opening| opening.join().unwrap());
-    ends.sort_unstable();
-    assert!(ends[1] == Some(ECONNRESET) && [Some(ENODEV), ends[1]].contains(&ends[0]), "{ends:?}");
-    server.enter(|| drop(port));
-}
-
-#[test]
-fn a_service_that_never_answers_costs_that_opener_only() {
-    let world = patient_world(Duration::from_millis(20));
-    let (server, client) = (world.process(7, 7), world.process(8, 8));
-    let mut port = server.enter(|| Port::create(DIRECT, MODE).unwrap());
-    let stop = Arc::new(AtomicBool::new(false));
-    let until = Arc::clone(&stop);
-    // Some time is one taken before its time is up.
-    let opening = client.spawn(move || {
-        while !until.load(Relaxed) {
-            assert_eq!(open(DIRECT, O_RDWR, 0).err(), Some(ETIMEDOUT));
-        }
-    });
-    let mut taken = server.enter(|| vec![opener(&mut port)]);
-    // While it waits, others are served.
-    world.client(9, 9, || assert_eq!(list("/scheme/port").unwrap(), ["null", "user"]));
-    server.enter(|| {
-        loop {
-            match port.receive().unwrap() {
-                Event::Aborted(number) if number == taken[0].number() => break,
-                Event::Connect(connect) => taken.push(connect),
-                _ => {}
-            }
-        }
-        let late = open("/scheme/port/null", O_RDONLY, 0).unwrap();
-        assert_eq!(taken.remove(0).accept(late), Err(Errno::ETIMEDOUT));
-    });
-    stop.store(true, Relaxed);
-    opening.join().unwrap();
-    server.enter(|| {
-        assert_eq!(port.fd().stat().unwrap().st_size, 0, "none waits that nobody waits for");
-        drop((taken, port));
-    });
-}
-
-#[test]
 fn an_opener_that_is_interrupted_waits_no_more() {
     let world = patient_world(LONG);
     let (server, client) = (world.process(7, 7), world.process(8, 8));
@@ -290,4 +211,27 @@ fn an_opener_is_passed_on_from_port_to_port() {
         drop((direct, port));
     });
     assert_eq!(opening.join().unwrap(), Some(ENXIO));
+}
+
+#[test]
+fn who_waits_at_a_port_that_was_never_used_is_told_when_it_goes() {
+    let world = patient_world(Duration::from_millis(20));
+    let (maker, client) = (world.process(7, 7), world.process(8, 8));
+    let port = maker.enter(|| open(NAME, O_RDWR | O_CREAT | O_EXCL, 0o666).unwrap());
+    let calling = client.spawn(|| SendRight::open(NAME).map(|right| right.call(1, 0, &mut [])));
+    // It asks while the port is there, or after.
+    let made = maker.enter(|| {
+        loop {
+            match Port::create(NAME, 0o666) {
+                Err(Errno::EEXIST) => std::thread::yield_now(),
+                made => break made.unwrap(),
+            }
+        }
+    });
+    maker.enter(|| {
+        assert_eq!(errno(port.read(&mut [0; 64])), Err(EBADF), "its handle is gone as well");
+        drop((port, made));
+    });
+    let end = calling.join().unwrap();
+    assert!(matches!(end, Ok(Err(Errno::ENODEV)) | Err(Errno::ENOENT)), "{end:?}");
 }

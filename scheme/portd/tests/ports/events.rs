@@ -1,12 +1,11 @@
-//! Readiness, both ways, as event queues hear of it.
+//! Who hears of what comes, and of room. What both worlds can show is in the smoke suite.
 
 use agent::Errno;
 use client::{Batch, Port, SendRight};
-use host::Process;
 use libredox::{Fd, call, flag::*};
 use syscall::{Event, EventFlags};
 
-use crate::setup::{NAME, ends, message, numbered, patient, replies, world};
+use crate::setup::{NAME, message, numbered, world};
 
 const READ: EventFlags = EventFlags::EVENT_READ;
 const WRITE: EventFlags = EventFlags::EVENT_WRITE;
@@ -34,55 +33,12 @@ impl Queue {
         }
         all
     }
-
-    /// Waits for something.
-    fn wait(&self) -> EventFlags {
-        call::fcntl(self.0.raw(), 4, 0).unwrap();
-        let mut event = Event::default();
-        self.0.read(&mut event).unwrap();
-        event.flags
-    }
-}
-
-fn inside(run: impl FnOnce(&Process)) {
-    let world = world();
-    let process = world.process(7, 7);
-    process.enter(|| run(&process));
-    process.exit();
-}
-
-#[test]
-fn a_sender_hears_of_replies_and_of_room() {
-    inside(|_| {
-        let mut port = Port::create(NAME, 0o666).unwrap();
-        let right = patient(SendRight::open(NAME).unwrap());
-        let queue = Queue::new();
-        queue.watch(right.fd(), READ | WRITE);
-        assert_eq!(queue.came(), WRITE, "ready from the start");
-        right.send_one(numbered(1)).unwrap();
-        assert_eq!(queue.came(), EventFlags::empty());
-        message(&mut port).reply(Ok(0), [0; 3], &[]).unwrap();
-        assert_eq!(queue.came(), READ);
-        right.send_one(numbered(2)).unwrap();
-        message(&mut port).reply(Ok(0), [0; 3], &[]).unwrap();
-        assert_eq!(queue.came(), EventFlags::empty(), "told already");
-        assert_eq!(right.fd().read(&mut [0; 64]).unwrap(), 64);
-        assert_eq!(queue.came(), READ, "there is more");
-        assert_eq!(ends(&right).len(), 1);
-        let mut batch = Batch::new();
-        (0..1025).for_each(|id| batch.push(numbered(id)));
-        assert_eq!(right.send(&mut batch), Ok(1024));
-        assert_eq!(queue.came(), EventFlags::empty());
-        message(&mut port).reply(Ok(0), [0; 3], &[]).unwrap();
-        assert_eq!(queue.came(), READ);
-        assert_eq!(ends(&right).len(), 1);
-        assert_eq!(queue.came(), WRITE, "there is room");
-    });
 }
 
 #[test]
 fn a_sender_hears_of_room_in_a_port_that_others_filled() {
-    inside(|_| {
+    let world = world();
+    world.client(7, 7, || {
         let mut port = Port::create(NAME, 0o666).unwrap();
         let rights: Vec<_> = (0..4).map(|_| SendRight::open(NAME).unwrap()).collect();
         for right in &rights {
@@ -102,25 +58,50 @@ fn a_sender_hears_of_room_in_a_port_that_others_filled() {
 }
 
 #[test]
-fn a_receiver_hears_of_messages_and_of_aborts() {
-    inside(|process| {
-        let mut port = Port::create(NAME, 0o666).unwrap();
+fn a_receiver_waits_for_a_message_or_is_told_that_there_is_none() {
+    let world = world();
+    let process = world.process(7, 7);
+    let mut port = process.enter(|| Port::create(NAME, 0o666).unwrap());
+    process.enter(|| {
         port.set_nonblocking(true).unwrap();
-        let right = patient(SendRight::open(NAME).unwrap());
+        assert_eq!(port.receive().err(), Some(Errno::EAGAIN));
+        port.set_nonblocking(false).unwrap();
+    });
+    let receiving = process.spawn(move || message(&mut port).words()[0]);
+    process.wait_blocked(1);
+    let right = process.enter(|| SendRight::open(NAME).unwrap());
+    process.enter(|| right.send_one(numbered(9)).unwrap());
+    assert_eq!(receiving.join().unwrap(), 9);
+}
+
+#[test]
+fn of_many_receivers_those_hear_of_a_message_who_listen() {
+    let world = world();
+    let process = world.process(7, 7);
+    let (right, others, late) = process.enter(|| {
+        let port = Port::create(NAME, 0o666).unwrap();
+        // Some do not listen, one has listened and is gone, one is told by an event.
+        let mut others: Vec<_> = (0..8).map(|_| port.another().unwrap()).collect();
         let queue = Queue::new();
-        queue.watch(port.fd(), READ | WRITE);
-        assert_eq!(queue.came(), WRITE);
+        let [gone, told] = [0, 1].map(|_| port.another().unwrap());
+        queue.watch(gone.fd(), READ);
+        drop(gone);
+        queue.watch(told.fd(), READ);
+        assert_eq!(queue.came(), EventFlags::empty());
+        let right = SendRight::open(NAME).unwrap();
         right.send_one(numbered(1)).unwrap();
         assert_eq!(queue.came(), READ);
-        let taken = message(&mut port);
-        assert_eq!(queue.came(), EventFlags::empty());
-        right.abort(1).unwrap();
-        assert_eq!(queue.came(), READ);
-        assert!(matches!(port.receive(), Ok(client::Event::Aborted(_))));
-        drop(taken);
-        assert_eq!(replies(&right).unwrap().len(), 1);
-        let sending = process.spawn(move || right.send_one(numbered(2)).map(|()| right));
-        assert_eq!(queue.wait(), READ, "woken from a sleep");
-        assert!(sending.join().unwrap().is_ok());
+        // It was told once: whoever looks first has the message.
+        assert_eq!(message(&mut others[3]).words()[0], 1);
+        others.push(told);
+        (right, others, port)
     });
+    let read = |mut port: Port| process.spawn(move || message(&mut port).words()[0]);
+    let readers: Vec<_> = others.into_iter().chain([late]).map(read).collect();
+    process.wait_blocked(10);
+    process.enter(|| (10..20).for_each(|id| right.send_one(numbered(id)).unwrap()));
+    let mut seen: Vec<u64> = readers.into_iter().map(|reader| reader.join().unwrap()).collect();
+    seen.sort_unstable();
+    assert!(seen.into_iter().eq(10..20), "each who waits has one");
+    process.enter(|| drop(right));
 }

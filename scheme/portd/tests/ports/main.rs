@@ -11,7 +11,6 @@ mod events;
 mod misuse;
 mod model;
 mod pair;
-mod rows;
 mod setup;
 mod stress;
 mod talk;

@@ -10,7 +10,8 @@ use std::{
 use super::connect::Opening;
 use crate::handle::lock;
 
-/// How long the holder of a receive right may take to answer somebody who opens its port.
+/// How long the holder of a receive right may take to answer somebody who opens its port, and who
+/// makes a port to use it.
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// Openings, each with the moment at which it ends at the latest. All have the same time, so
@@ -40,6 +41,10 @@ impl Clock {
 
     pub(crate) fn set_limit(&self, limit: Duration) {
         lock(&self.shared.state).limit = limit;
+    }
+
+    pub(crate) fn limit(&self) -> Duration {
+        lock(&self.shared.state).limit
     }
 
     /// Ends the opening in time, if it is not over by then. An error where no thread can be had

@@ -41,6 +41,10 @@ impl Desk {
         self.number = number;
     }
 
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.closed
     }
@@ -89,6 +93,12 @@ impl Desk {
         served
     }
 
+    /// True where somebody waits to read, or is to be told that there is something.
+    pub(crate) fn listens(&self) -> bool {
+        let news = self.interest - self.told;
+        !self.asks.is_empty() || news.contains(EventFlags::EVENT_READ)
+    }
+
     /// Asks to be told of `interest`, given what is ready now.
     pub(crate) fn subscribe(&mut self, interest: EventFlags, ready: EventFlags) -> EventFlags {
         self.interest = interest;
@@ -124,10 +134,14 @@ mod tests {
         let mut desk = Desk::default();
         desk.set_number(9);
         assert_eq!(desk.news(READ), None, "nobody wants to know");
+        assert!(!desk.listens());
         assert_eq!(desk.subscribe(READ | WRITE, WRITE), WRITE);
+        assert!(desk.listens());
         assert_eq!(desk.news(READ | WRITE), Some((9, READ)));
+        assert!(!desk.listens());
         assert_eq!(desk.news(READ | WRITE), None);
         desk.looked(READ);
+        assert!(desk.listens());
         assert_eq!(desk.news(READ | WRITE), Some((9, READ)));
         assert_eq!(desk.news(WRITE), None);
         assert_eq!(desk.news(READ), Some((9, READ)));

@@ -1,11 +1,12 @@
 //! A port that a process made: its queue, who receives from it, who may send to it.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc, Mutex, Weak,
         atomic::{AtomicUsize, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use agent::{Errno, Message, MessageId, Port, ReplyPort, SpinPort, Watch};
@@ -23,11 +24,14 @@ const DIRECT: u16 = 0o1000;
 pub(crate) struct UserPort {
     /// The name that it was made by.
     pub(crate) path: Vec<u8>,
+    made: Instant,
     queue: Arc<SpinPort<Letter>>,
     /// The same, as messages see it.
     target: Arc<dyn Port<Letter>>,
     attr: Mutex<Attr>,
-    receivers: Mutex<Vec<Weak<Receive>>>,
+    receivers: Mutex<HashMap<u64, Weak<Receive>>>,
+    /// Those that want to hear of the next message, in the order in which they came.
+    listening: Mutex<BTreeMap<u64, Weak<Receive>>>,
     /// Rights that were pushed back, by their tokens.
     pushed_back: Mutex<HashMap<u64, Weak<Right>>>,
     /// Those who put several messages in and ring afterwards.
@@ -84,10 +88,12 @@ impl UserPort {
             let queue = SpinPort::watched(MAX_QUEUED, Arc::new(Bell(Weak::clone(this))));
             UserPort {
                 path,
+                made: Instant::now(),
                 target: Arc::clone(&queue) as Arc<dyn Port<Letter>>,
                 queue,
                 attr: Mutex::new(attr),
                 receivers: Mutex::default(),
+                listening: Mutex::default(),
                 pushed_back: Mutex::default(),
                 batches: AtomicUsize::new(0),
             }
@@ -164,22 +170,46 @@ impl UserPort {
     }
 
     pub(crate) fn add(&self, receive: &Arc<Receive>) {
-        lock(&self.receivers).push(Arc::downgrade(receive));
+        lock(&self.receivers).insert(receive.id(), Arc::downgrade(receive));
     }
 
     /// Takes a receive right off; true where it was the last.
     pub(crate) fn remove(&self, receive: &Receive) -> bool {
         let receivers = &mut *lock(&self.receivers);
-        receivers.retain(|other| !std::ptr::eq(other.as_ptr(), receive));
+        receivers.remove(&receive.id());
         receivers.is_empty()
+    }
+
+    /// The handle of who made the port, where that has not been used for as long as `limit`.
+    pub(crate) fn unclaimed(&self, limit: Duration) -> Option<u64> {
+        if self.made.elapsed() < limit {
+            return None;
+        }
+        let receivers = lock(&self.receivers);
+        // Another right is made of the first one, by its use.
+        receivers.values().next().and_then(Weak::upgrade)?.unclaimed()
     }
 
     /// True where every receive right is held by the chain: whoever waits for this port then
     /// waits for ever.
     pub(crate) fn is_held_by(&self, chain: &[u64]) -> bool {
-        let mut all = true;
-        self.each(|receive| all &= chain.contains(&receive.id()));
-        all && !chain.is_empty()
+        !chain.is_empty() && lock(&self.receivers).keys().all(|id| chain.contains(id))
+    }
+
+    /// The receiver wants to hear of the next message, once; it has its turn by `place`, which
+    /// nobody else has. One that may have missed a message has to look again after this.
+    pub(crate) fn listen(&self, place: u64, receive: Weak<Receive>) {
+        lock(&self.listening).insert(place, receive);
+    }
+
+    /// Nobody listens at this place any more.
+    pub(crate) fn listen_no_more(&self, place: u64) {
+        lock(&self.listening).remove(&place);
+    }
+
+    fn next_listener(&self) -> Option<Arc<Receive>> {
+        let listening = &mut *lock(&self.listening);
+        std::iter::from_fn(|| listening.pop_first()).find_map(|(_, receive)| receive.upgrade())
     }
 
     /// Several messages are about to come: receivers are told at the end.
@@ -190,11 +220,10 @@ impl UserPort {
 
     /// There may be something to receive, or room.
     pub(crate) fn ring(&self) {
-        for receive in &*lock(&self.receivers) {
-            if self.queue.is_empty() {
-                break;
-            }
-            receive.upgrade().into_iter().for_each(|receive| receive.pump());
+        while !self.queue.is_empty()
+            && let Some(receive) = self.next_listener()
+        {
+            receive.heard();
         }
         self.tell_of_room();
     }
@@ -208,7 +237,8 @@ impl UserPort {
         pushed_back.values().filter_map(Weak::upgrade).for_each(|right| right.tell());
     }
 
-    fn each(&self, mut work: impl FnMut(&Receive)) {
-        lock(&self.receivers).iter().filter_map(Weak::upgrade).for_each(|receive| work(&receive));
+    fn each(&self, work: impl Fn(&Receive)) {
+        let receivers = lock(&self.receivers);
+        receivers.values().filter_map(Weak::upgrade).for_each(|receive| work(&receive));
     }
 }

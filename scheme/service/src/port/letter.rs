@@ -13,14 +13,14 @@ use client::record::{Flags, Record, Verb};
 use driver::Cred;
 
 use super::connect::Opening;
-use crate::{handle::lock, socket::Ask};
+use crate::{
+    handle::lock,
+    limits::{Bound, Limits},
+    socket::Ask,
+};
 
 /// What a message takes beside its data, rounded up: record, late part, places in tables.
 const OVERHEAD: usize = 1024;
-/// The most that one user's messages take, in bytes.
-const MAX_OF_USER: usize = 16 << 20;
-/// The most that all take.
-const MAX_OF_ALL: usize = 256 << 20;
 
 /// The body of a message among ports: the question, then the reply.
 #[derive(Default)]
@@ -71,10 +71,20 @@ impl Letter {
 }
 
 /// Bytes that messages take, by user.
-#[derive(Default)]
 pub(crate) struct Accounts {
     users: Mutex<HashMap<u32, Weak<Account>>>,
     all: AtomicUsize,
+    /// The most that they may take.
+    of_user: AtomicUsize,
+    of_all: AtomicUsize,
+}
+
+impl Default for Accounts {
+    fn default() -> Accounts {
+        let Bound { of_user, of_all } = Limits::default().messages;
+        let [all, of_user, of_all] = [0, of_user, of_all].map(AtomicUsize::new);
+        Accounts { users: Mutex::default(), all, of_user, of_all }
+    }
 }
 
 /// What one user's messages take. It is there as long as somebody may charge it.
@@ -91,6 +101,12 @@ pub(crate) struct Charge {
 }
 
 impl Accounts {
+    /// Sets how much messages may take from here on.
+    pub(crate) fn set_bound(&self, bound: Bound) {
+        self.of_user.store(bound.of_user, Relaxed);
+        self.of_all.store(bound.of_all, Relaxed);
+    }
+
     /// The account of a user.
     pub(crate) fn of(self: &Arc<Accounts>, uid: u32) -> Arc<Account> {
         let users = &mut *lock(&self.users);
@@ -121,8 +137,9 @@ impl Account {
     /// too much in flight.
     pub(crate) fn charge(self: &Arc<Account>, data: usize) -> Result<Charge, Errno> {
         let bytes = OVERHEAD + data;
-        add(&self.bytes, bytes, MAX_OF_USER)?;
-        add(&self.accounts.all, bytes, MAX_OF_ALL).inspect_err(|_| {
+        let Accounts { all, of_user, of_all, .. } = &*self.accounts;
+        add(&self.bytes, bytes, of_user.load(Relaxed))?;
+        add(all, bytes, of_all.load(Relaxed)).inspect_err(|_| {
             self.bytes.fetch_sub(bytes, Relaxed);
         })?;
         Ok(Charge { account: Arc::clone(self), bytes })
@@ -153,7 +170,7 @@ mod tests {
     #[test]
     fn what_a_user_has_in_flight_is_limited_and_given_back() {
         let accounts = Arc::new(Accounts::default());
-        let size = MAX_OF_USER / 4 - OVERHEAD;
+        let size = Limits::default().messages.of_user / 4 - OVERHEAD;
         let charge = |uid, size| accounts.of(uid).charge(size);
         let mut charges: Vec<_> = (0..4).map(|_| charge(7, size).unwrap()).collect();
         assert_eq!(charge(7, 0).err(), Some(Errno::ENOMEM));
@@ -167,8 +184,8 @@ mod tests {
     #[test]
     fn what_all_have_in_flight_is_limited() {
         let accounts = Arc::new(Accounts::default());
-        let whole = MAX_OF_USER - OVERHEAD;
-        let users = (MAX_OF_ALL / MAX_OF_USER) as u32;
+        let Bound { of_user, of_all } = Limits::default().messages;
+        let (whole, users) = (of_user - OVERHEAD, (of_all / of_user) as u32);
         let charges: Vec<_> =
             (0..users).map(|uid| accounts.of(uid).charge(whole).unwrap()).collect();
         assert_eq!(accounts.of(users).charge(0).err(), Some(Errno::ENOMEM));

@@ -50,6 +50,7 @@ use self::{
 };
 use crate::{
     handle::lock,
+    limits::Bound,
     socket::{Answer, Ask, Socket},
 };
 
@@ -118,6 +119,11 @@ impl Ports {
             numbers: AtomicU32::new(1),
             random: RandomState::new(),
         })
+    }
+
+    /// How much messages may take.
+    pub(crate) fn set_bound(&self, bound: Bound) {
+        self.accounts.set_bound(bound);
     }
 
     /// How long a service may take to answer who opens its port.

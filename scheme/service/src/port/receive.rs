@@ -1,8 +1,11 @@
 //! A receive right: a handle that messages are taken from, and answered on.
 
 use std::{
-    collections::{HashMap, VecDeque},
-    sync::{Arc, Mutex},
+    collections::{BTreeSet, HashMap},
+    sync::{
+        Arc, Mutex, Weak,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use agent::{Access, Errno, Exchange, Kept, MessageId, Status};
@@ -28,6 +31,9 @@ pub(crate) struct Receive {
     pub(crate) port: Arc<UserPort>,
     pub(crate) cred: Cred,
     id: u64,
+    this: Weak<Receive>,
+    /// Its holder has used it.
+    claimed: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -35,6 +41,8 @@ pub(crate) struct Receive {
 struct State {
     desk: Desk,
     taken: Taken,
+    /// Its place among those to whom the port says when a message comes.
+    listens_at: Option<u64>,
 }
 
 /// What was taken and not answered yet, by number.
@@ -43,7 +51,7 @@ struct Taken {
     messages: HashMap<u32, Kept<Letter>>,
     numbers: HashMap<MessageId, u32>,
     /// Those whose senders no longer want them, and that the receiver was not told of.
-    aborted: VecDeque<u32>,
+    aborted: BTreeSet<u32>,
 }
 
 impl Taken {
@@ -53,29 +61,27 @@ impl Taken {
         Some(kept)
     }
 
-    /// Notes that a message is not wanted any more, once.
-    fn abort(&mut self, id: MessageId) {
-        if let Some(number) = self.numbers.get(&id)
-            && !self.aborted.contains(number)
-        {
-            self.aborted.push_back(*number);
-        }
+    /// Notes that a message is not wanted any more, once. False where it is not here.
+    fn abort(&mut self, id: MessageId) -> bool {
+        self.numbers.get(&id).is_some_and(|number| self.aborted.insert(*number))
     }
 
     /// The next abort to be told of: one of a message that is not answered yet.
     fn next_abort(&mut self) -> Option<u32> {
-        std::iter::from_fn(|| self.aborted.pop_front())
+        std::iter::from_fn(|| self.aborted.pop_first())
             .find(|number| self.messages.contains_key(number))
     }
 }
 
 impl Receive {
     pub(crate) fn new(ports: &Arc<Ports>, port: &Arc<UserPort>, cred: Cred) -> Arc<Receive> {
-        let receive = Arc::new(Receive {
+        let receive = Arc::new_cyclic(|this| Receive {
             ports: Arc::clone(ports),
             port: Arc::clone(port),
             cred,
             id: ports.serial(),
+            this: Weak::clone(this),
+            claimed: AtomicBool::new(false),
             state: Mutex::default(),
         });
         port.add(&receive);
@@ -90,26 +96,61 @@ impl Receive {
         lock(&self.state).desk.set_number(number);
     }
 
+    /// The handle's number, where nobody has used it yet: who opened it may have died meanwhile,
+    /// which no scheme is told.
+    pub(crate) fn unclaimed(&self) -> Option<u64> {
+        let number = lock(&self.state).desk.number();
+        (number != 0 && !self.claimed.load(Relaxed)).then_some(number)
+    }
+
+    /// The holder uses the right.
+    pub(crate) fn claim(&self) {
+        self.claimed.store(true, Relaxed);
+    }
+
     /// Takes messages; where there is none, waits, or `EAGAIN`.
     pub(crate) fn read(self: &Arc<Receive>, ask: Ask, wait: bool) -> Done {
-        let read = {
-            let State { desk, taken } = &mut *lock(&self.state);
-            desk.looked(EventFlags::EVENT_READ);
-            let read = match self.fill(taken, &ask) {
-                Ok(0) if wait => desk.has_room().map(|()| 0),
+        let (done, missed) = {
+            let state = &mut *lock(&self.state);
+            state.desk.looked(EventFlags::EVENT_READ);
+            let read = match self.fill(&mut state.taken, &ask) {
+                Ok(0) if wait => state.desk.has_room().map(|()| 0),
                 Ok(0) => Err(Errno::EAGAIN),
                 other => other,
             };
-            if read == Ok(0) {
+            let done = if read == Ok(0) {
                 self.ports.park(ask.tag(), Arc::clone(self) as Arc<dyn Waits>);
-                desk.wait(ask);
-                return Done::Later;
-            }
-            self.tell_in(desk, taken);
-            read
+                state.desk.wait(ask);
+                Done::Later
+            } else {
+                self.tell_in(state);
+                Done::now(ask, read)
+            };
+            (done, self.listen_in(state))
         };
+        if missed {
+            self.pump();
+        }
         self.port.tell_of_room();
-        Done::now(ask, read)
+        done
+    }
+
+    /// Has the port say when a message comes, where somebody wants to know. True where one came
+    /// before that.
+    fn listen_in(&self, state: &mut State) -> bool {
+        if state.listens_at.is_some() || !state.desk.listens() {
+            return false;
+        }
+        let place = self.ports.serial();
+        state.listens_at = Some(place);
+        self.port.listen(place, Weak::clone(&self.this));
+        !self.port.queue().is_empty()
+    }
+
+    /// A message came, and the port says so.
+    pub(crate) fn heard(&self) {
+        lock(&self.state).listens_at = None;
+        self.pump();
     }
 
     /// Puts what is to be read into the request's buffer, as much as fits: the bytes of it, 0
@@ -163,25 +204,35 @@ impl Receive {
     }
 
     /// Serves those who wait, and tells of what is there.
-    pub(crate) fn pump(&self) {
-        let served = {
-            let State { desk, taken } = &mut *lock(&self.state);
-            let served = desk.serve(|ask| self.fill(taken, ask));
-            self.tell_in(desk, taken);
-            served
-        };
-        self.ports.answer_all(served);
+    fn pump(&self) {
+        loop {
+            let (served, missed) = {
+                let state = &mut *lock(&self.state);
+                let State { desk, taken, .. } = state;
+                let served = desk.serve(|ask| self.fill(taken, ask));
+                self.tell_in(state);
+                (served, self.listen_in(state))
+            };
+            self.ports.answer_all(served);
+            if !missed {
+                return;
+            }
+        }
     }
 
     /// The sender of a message no longer wants it.
     pub(crate) fn aborted(&self, id: MessageId) {
-        lock(&self.state).taken.abort(id);
-        self.pump();
+        if lock(&self.state).taken.abort(id) {
+            self.pump();
+        }
     }
 
     pub(crate) fn subscribe(&self, interest: EventFlags) -> EventFlags {
-        let State { desk, taken } = &mut *lock(&self.state);
-        desk.subscribe(interest, self.ready(taken))
+        let state = &mut *lock(&self.state);
+        // Before it looks: what comes after that is told.
+        state.desk.subscribe(interest, EventFlags::empty());
+        self.listen_in(state);
+        state.desk.subscribe(interest, self.ready(&state.taken))
     }
 
     fn ready(&self, taken: &Taken) -> EventFlags {
@@ -191,8 +242,9 @@ impl Receive {
         ready
     }
 
-    fn tell_in(&self, desk: &mut Desk, taken: &Taken) {
-        if let Some((number, news)) = desk.news(self.ready(taken)) {
+    fn tell_in(&self, state: &mut State) {
+        let ready = self.ready(&state.taken);
+        if let Some((number, news)) = state.desk.news(ready) {
             self.ports.socket.event(number, news);
         }
     }
@@ -307,6 +359,7 @@ impl Receive {
     pub(crate) fn close(&self) {
         let (asks, taken) = {
             let state = &mut *lock(&self.state);
+            state.listens_at.take().into_iter().for_each(|place| self.port.listen_no_more(place));
             (state.desk.close(), std::mem::take(&mut state.taken))
         };
         if self.port.remove(self) {

@@ -83,6 +83,9 @@ impl Core {
         let Some(opcode) = ask.opcode() else { return Done::now(ask, Err(Errno::EOPNOTSUPP)) };
         let wait = ask.arg(4) as usize & O_NONBLOCK == 0;
         let place = handle.port();
+        if let Some(PortPlace::Receive(receive)) = place {
+            receive.claim();
+        }
         match (opcode, place) {
             (Opcode::Call, Some(PortPlace::Send(right))) => right.call(ask),
             (Opcode::Read, Some(PortPlace::Send(right))) => right.read(ask, wait),
@@ -215,6 +218,7 @@ impl Core {
     fn find_port(&self, path: &[u8], ask: &Ask) -> Result<Opened, Errno> {
         let (parts, wish) = (parts(path)?, Wish::of(ask));
         let path = parts.join(&b'/');
+        self.clear_unclaimed(&parts);
         if wish.has(O_CREAT) {
             return self.make_port(&parts, path, wish);
         }
@@ -237,6 +241,17 @@ impl Core {
         let may = if sends { May::all() } else { May::empty() };
         let right = Right::new(&self.ports, &port, wish.cred, wish.cred.uid, may);
         Ok(Opened::Here(PortPlace::Send(right), path))
+    }
+
+    /// Ends the port of this name, if who made it has not used it in time: it was killed within
+    /// the open, whose answer went nowhere.
+    fn clear_unclaimed(&self, parts: &[&[u8]]) {
+        let found = lock(&self.ports.names).find(parts, Cred::ROOT);
+        if let Ok(Found::Port(port, _)) = found
+            && let Some(number) = port.unclaimed(self.ports.clock.limit())
+        {
+            self.close_port(number);
+        }
     }
 
     /// Makes a port and its first receive right. `EEXIST` where there is one already.

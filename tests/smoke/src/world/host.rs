@@ -86,6 +86,11 @@ impl Process {
         self.thread.is_finished()
     }
 
+    /// Waits until all that it had open is closed.
+    pub fn wait_until_it_has_nothing(self) {
+        self.wait();
+    }
+
     /// Waits for its end.
     pub fn wait(self) -> End {
         match self.thread.join() {

@@ -198,7 +198,7 @@ impl Daemon {
     pub fn kill(&mut self) {
         if let Some(process) = self.process.take() {
             process.kill();
-            process.wait();
+            process.wait_until_it_has_nothing();
         }
     }
 }

@@ -133,6 +133,12 @@ impl Process {
         self.status.is_some()
     }
 
+    /// Waits until all that it had open is closed. `waitpid` may not tell of one that was killed
+    /// while a thread of it waited in a call before that is answered.
+    pub fn wait_until_it_has_nothing(mut self) {
+        self.result.read_to_end(&mut Vec::new()).expect("the pipe is there");
+    }
+
     /// Waits for its end.
     ///
     /// # Panics

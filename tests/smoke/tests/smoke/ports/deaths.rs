@@ -1,5 +1,7 @@
 //! Who is killed leaves nobody waiting, and others go on.
 
+use std::time::Duration;
+
 use agent::Errno;
 use client::{
     Batch, Event, Port, SendRight,
@@ -9,7 +11,7 @@ use libredox::Fd;
 use smoke::{Daemon, End, Process, World, errno};
 
 use super::{
-    ALL, beside, ended, make,
+    ALL, NULL, beside, ended, make,
     random::Random,
     talk::{ends, message, numbered, replies},
     until,
@@ -21,7 +23,8 @@ pub(crate) const TESTS: &[Test] = tests![
     a_killed_caller_s_message_is_aborted,
     the_messages_of_a_killed_receiver_go_back,
     a_killed_worker_s_messages_go_back_and_the_port_stays,
-    fifty_that_are_killed_leave_nobody_waiting,
+    a_port_that_its_maker_never_used_is_gone_in_time,
+    many_that_are_killed_leave_nobody_waiting,
 ];
 
 /// What waits at a port.
@@ -140,7 +143,35 @@ fn a_killed_worker_s_messages_go_back_and_the_port_stays() {
     });
 }
 
-const KILLS: usize = 50;
+fn a_port_that_its_maker_never_used_is_gone_in_time() {
+    let world = World::new();
+    let daemon = world.service(|name| portd::serve(name, NULL).expect("the description is good"));
+    let hasty = world.service(|name| {
+        let service = portd::serve(name, NULL).expect("the description is good");
+        service.set_connect_limit(Duration::ZERO);
+        service
+    });
+    world.here(|| {
+        let path = hasty.at("user/0/port");
+        std::mem::forget(make(&path, ALL));
+        assert_eq!(SendRight::open(&path).err(), Some(Errno::ENOENT));
+        std::mem::forget(make(&path, ALL));
+        let mut port = Port::create(&path, ALL).unwrap();
+        // This one is used.
+        assert_eq!(Port::create(&path, ALL).err(), Some(Errno::EEXIST));
+        let right = SendRight::open(&path).unwrap();
+        right.send_one(numbered(1)).unwrap();
+        message(&mut port).reply(Ok(1), [0; 3], &[]).unwrap();
+        assert_eq!(ends(&right), [(1, Ok(1))]);
+        // Before its time is up it is there, used or not.
+        let path = daemon.at("user/0/port");
+        let fd = make(&path, ALL);
+        assert_eq!(Port::create(&path, ALL).err(), Some(Errno::EEXIST));
+        assert!(SendRight::open(&path).is_ok());
+        drop(fd);
+    });
+}
+
 const CLIENTS: usize = 4;
 
 /// Answers until it is ended. The name may be a dead one's for a moment.
@@ -242,13 +273,13 @@ impl<'w> Crowd<'w> {
     }
 }
 
-fn fifty_that_are_killed_leave_nobody_waiting() {
+fn many_that_are_killed_leave_nobody_waiting() {
     beside(|world, daemon, path| {
         let mut random = Random(0x5eed);
         let mut port = Port::create(path, ALL).unwrap();
         let right = SendRight::open(path).unwrap();
         let mut crowd = Crowd::new(world, daemon);
-        for kills in 0..KILLS as u64 {
+        for kills in 0..crate::guard::kills() as u64 {
             // Others are not disturbed; and it takes some time, more or less.
             for id in 0..random.below(30) {
                 right.send_one(numbered(id)).unwrap();

@@ -1,0 +1,11 @@
+//! Windows: memory that a client and a service share, by handle.
+#![cfg(not(target_os = "redox"))]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod delegation;
+mod hostile;
+mod limits;
+mod shared;
+mod ways;
