@@ -13,8 +13,10 @@ pub(crate) struct State {
     changes: Vec<Change>,
     last_id: u64,
     copying: Option<Copying>,
-    /// Where the search for something to copy goes on.
-    cursor: u64,
+    /// Where the search for something to copy goes on: the half that lacks it, and the place.
+    cursor: (usize, u64),
+    /// Of what the search has left behind, some can be copied at once.
+    again: bool,
 }
 
 #[derive(Clone, Default)]
@@ -61,7 +63,8 @@ impl State {
             changes: Vec::new(),
             last_id: 0,
             copying: None,
-            cursor: 0,
+            cursor: (0, 0),
+            again: false,
         }
     }
 
@@ -184,37 +187,48 @@ impl State {
         if self.copying.is_some() {
             return None;
         }
-        let Some(piece) = self.find_piece(most) else {
-            self.cursor = 0;
-            return None;
-        };
+        let piece = self.find_piece(most).or_else(|| {
+            self.cursor = (0, 0);
+            core::mem::take(&mut self.again).then(|| self.find_piece(most)).flatten()
+        })?;
         self.copying = Some(Copying { to: piece.to, range: piece.range.clone(), touched: false });
         Some(piece)
     }
 
     fn find_piece(&self, most: u64) -> Option<Piece> {
-        for (to, half) in self.halves.iter().enumerate() {
-            for stale in half.stale.iter().filter(|stale| stale.end > self.cursor) {
-                let start = stale.start.max(self.cursor);
-                let wanted = start..stale.end.min(start.saturating_add(most));
-                let Some((from, end)) = self.longest(&wanted) else { continue };
-                let range = start..end;
-                if !self.changes.iter().any(|change| overlap(&change.range, &range)) {
+        let (first, at) = self.cursor;
+        let rest = (first + 1..self.halves.len()).map(|half| (half, 0));
+        let mut places = core::iter::once((first, at)).chain(rest);
+        places.find_map(|(to, at)| self.find_piece_for(to, at, most))
+    }
+
+    /// The first piece from `at` on that a half lacks, another has, and no change is under way in.
+    fn find_piece_for(&self, to: usize, mut at: u64, most: u64) -> Option<Piece> {
+        for stale in self.halves[to].stale.iter() {
+            at = at.max(stale.start);
+            while at < stale.end {
+                let wanted = at..stale.end.min(at.saturating_add(most));
+                let (from, end) = self.longest(&wanted).unwrap_or((to, wanted.end));
+                let range = at..end;
+                if from != to && !self.changes.iter().any(|change| overlap(&change.range, &range)) {
                     return Some(Piece { from, to, range });
                 }
+                at = end;
             }
         }
         None
     }
 
-    /// A piece was copied, or could not be: then what comes after it is next.
+    /// A piece was copied, or could not be: then what comes after it is next. Where a change was
+    /// all that was in the way, the search comes back to it.
     pub(crate) fn copied(&mut self, piece: &Piece, done: bool) {
         let touched = self.copying.take().is_none_or(|copying| copying.touched);
         if done && !touched {
             self.found(piece.to, &piece.range);
             self.halves[piece.to].copied += piece.range.end - piece.range.start;
         } else {
-            self.cursor = piece.range.end;
+            self.cursor = (piece.to, piece.range.end);
+            self.again |= done;
         }
     }
 

@@ -1,6 +1,6 @@
 //! A mirror: what it costs, that it survives the loss of a half, and that the half comes back.
 
-use std::sync::Arc;
+use std::{sync::Arc, thread::ScopedJoinHandle};
 
 use driver::{
     Body, Bytes, Call, Cred, Data, Driver, Errno, Features, Op, OptionValue, Spin, Status,
@@ -44,6 +44,14 @@ fn figure(mirror: &Arc<dyn Driver>, key: &str) -> Vec<u64> {
 
 fn tend(mirror: &Arc<dyn Driver>) -> usize {
     (0..1000).take_while(|_| mirror.tend()).count()
+}
+
+/// Waits until the copier has come to the keeper.
+fn until_written<T>(keeper: &Keeper, copier: &ScopedJoinHandle<'_, T>) {
+    while keeper.count() == 0 {
+        assert!(!copier.is_finished(), "it found nothing more to copy");
+        std::thread::yield_now();
+    }
 }
 
 proptest! {
@@ -219,6 +227,48 @@ fn what_was_written_to_while_it_was_copied_is_copied_again() {
         [0, SIZE as u64],
         "old bytes may have come after new ones"
     );
+    std::thread::scope(|scope| {
+        let copier = scope.spawn(|| mirror.tend());
+        until_written(&keeper, &copier);
+        keeper.next().done(Status::ok(SIZE));
+        assert!(copier.join().unwrap());
+    });
+    assert_eq!(figure(&mirror, "stale"), [0, 0]);
+}
+
+#[test]
+fn a_write_under_way_holds_no_copying_up_elsewhere() {
+    let keeper = Arc::new(Keeper { size: 1 << 20, ..Keeper::default() });
+    let on = [keeper.clone() as Arc<dyn Driver>, ramdisk(1 << 20)];
+    let mirror = make(&KIND, &[("rebuild", OptionValue::Integer(2))], &on).ok().unwrap();
+    let late = sent(&mirror, write_at(0), Bytes::Source(vec![1; 4096]));
+    let write = keeper.next();
+    std::thread::scope(|scope| {
+        let copier = scope.spawn(|| tend(&mirror));
+        for _ in 0..7 {
+            until_written(&keeper, &copier);
+            keeper.next().done(Status::ok(128 << 10));
+        }
+        assert_eq!(copier.join().unwrap(), 7, "all pieces but the one that is written to");
+    });
+    write.done(Status::ok(4096));
+    assert_eq!(late.back().status(), Status::ok(4096));
+    assert_eq!(figure(&mirror, "stale"), [0, (128 << 10) - 4096]);
+}
+
+#[test]
+fn a_half_that_takes_nothing_keeps_no_other_from_being_copied_to() {
+    let (spies, _, mirror) = two();
+    for (half, at) in [(0, 32 << 10), (1, 0)] {
+        spies[half].fail(Some(Errno::EIO));
+        assert_eq!(write(&*mirror, at, &[1; 4096]), Status::ok(4096));
+        spies[half].fail(None);
+    }
+    spies[0].set_rule(|body, _| {
+        matches!(body.op, Op::Write { .. }).then_some(Fault::Error(Errno::EIO))
+    });
+    tend(&mirror);
+    assert_eq!(figure(&mirror, "stale"), [4096, 0]);
 }
 
 #[test]
