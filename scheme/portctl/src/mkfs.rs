@@ -98,9 +98,8 @@ fn make(disk: &Disk, password: Option<&Secret>) -> io::Result<Told> {
 
 /// The library's error, which is an errno.
 fn lib(error: redoxfs_disk::Error) -> io::Error {
-    u16::try_from(error.errno).map_or(io::ErrorKind::Other.into(), |code| {
-        crate::disk::system(Errno(code))
-    })
+    u16::try_from(error.errno)
+        .map_or(io::ErrorKind::Other.into(), |code| crate::disk::system(Errno(code)))
 }
 
 fn print(told: &Told, out: &mut dyn Write) -> Result<(), Error> {

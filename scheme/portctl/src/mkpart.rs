@@ -3,12 +3,7 @@
 use std::io::{self, Write};
 
 use comfy_table::{Table, presets::NOTHING};
-use gpt::{
-    GptConfig, GptDisk,
-    disk::LogicalBlockSize,
-    mbr::ProtectiveMBR,
-    partition::Partition,
-};
+use gpt::{GptConfig, GptDisk, disk::LogicalBlockSize, mbr::ProtectiveMBR, partition::Partition};
 use serde::Serialize;
 
 use crate::{
