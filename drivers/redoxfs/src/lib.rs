@@ -10,7 +10,6 @@
 //! | data | goes between the library and the asker's memory in place; where that is shared, through a private buffer, which is one copy |
 //! | times | reads change no access time, so that they write nothing |
 //! | names | are UTF-8 without `:`, of at most 252 bytes: else `EINVAL`, `ENAMETOOLONG` |
-//! | `..` | of a directory that nobody has come by since the mount is `EXDEV`: RedoxFS notes no parents |
 //! | a second name for a directory | is `EPERM`; discard and poll are `EOPNOTSUPP`, as for any file system |
 //! | a directory | counts one link, whatever is in it |
 //!

@@ -236,15 +236,3 @@ fn operations_of_other_classes_are_not_supported() {
     let poll = driver::Op::Poll { interest: driver::Ready::READ };
     assert_eq!(fs.ask(poll, &[], driver::Data::NONE), Err(Errno::EOPNOTSUPP));
 }
-
-/// RedoxFS does not note where a directory is: that is known of those that somebody came by.
-#[test]
-fn the_way_up_from_a_directory_that_nobody_has_come_by_is_not_known() {
-    let fs = fs();
-    let a = fs.mkdir(Node::ROOT, "a").unwrap();
-    let b = fs.mkdir(a, "b").unwrap();
-    let fs = fs.again();
-    assert_eq!(fs.lookup(b, "..", true), Err(Errno::EXDEV));
-    assert_eq!(fs.find("a/b"), Ok(b));
-    assert_eq!(fs.lookup(b, "..", true), Ok(a));
-}
