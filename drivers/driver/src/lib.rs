@@ -20,6 +20,7 @@ extern crate alloc;
 use core::fmt;
 
 mod attr;
+mod below;
 mod describe;
 pub mod dirent;
 mod kind;
@@ -35,6 +36,7 @@ pub use agent::{
 };
 
 pub use attr::{Attr, FileKind, Rights, SetAttr, Statfs, Time};
+pub use below::Below;
 pub use describe::{Class, Description, Features};
 pub use kind::{Built, Context, Kind, Lower, OptionKind, OptionSpec, OptionValue, Options, Stands};
 pub use op::{Body, Cred, MAX_NAME, MAX_PATH, Node, Op, OpenFlags, Ready, Reply};

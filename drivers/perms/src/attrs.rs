@@ -2,7 +2,7 @@
 
 use driver::{Attr, Errno, FileKind, Node, Op, OpenFlags, Reply, Rights, SetAttr, Time};
 
-use crate::{below::Session, record::Perm};
+use crate::{record::Perm, session::Session};
 
 impl Session<'_> {
     pub(crate) fn setattr(&mut self, node: Node, set: &SetAttr, now: Time) -> Result<Attr, Errno> {

@@ -2,9 +2,9 @@
 
 use alloc::{format, sync::Arc, vec::Vec};
 
-use driver::{Built, Class, Context, Features, Kind, Lower, Options, Stands};
+use driver::{Below, Built, Class, Context, Features, Kind, Lower, Options, Stands};
 
-use crate::{FILE, Perms, below::Below, log::Log};
+use crate::{FILE, Perms, log::Log};
 
 /// How a description of a stack names it.
 pub const KIND: Kind = Kind {
@@ -25,7 +25,7 @@ fn make(_: &Options, lower: Vec<Lower>, context: &Context) -> Built {
     if described.features.contains(Features::READ_ONLY) {
         return Err(format!("the file system below is read-only: {FILE} has to be written there"));
     }
-    let below = Below { lower, wait: context.wait };
+    let below = Below::new(lower, context.wait);
     let log = Log::load(&below)
         .map_err(|errno| format!("{FILE} in the file system below can't be used: {errno}"))?;
     Ok(Arc::new(Perms { below, log: spin::Mutex::new(log), now: context.now }))

@@ -15,22 +15,22 @@
 extern crate alloc;
 
 mod attrs;
-mod below;
 mod config;
 mod list;
 mod log;
 mod names;
 mod record;
+mod session;
 
 use driver::{
-    Body, Description, Driver, Errno, Exchange, Features, Node, Op, Outcome, Port, Reply, Request,
-    Time,
+    Below, Body, Description, Driver, Errno, Exchange, Features, Node, Op, Outcome, Port, Reply,
+    Request, Time,
 };
 
 pub use config::KIND;
 
-use below::{Below, Session};
 use log::Log;
+use session::Session;
 
 /// The name of the file with the records, in the root directory.
 pub const FILE: &str = ".perms";

@@ -7,7 +7,7 @@ use driver::{
     dirent::{self, Dirent, Writer},
 };
 
-use crate::{below::Session, is_hidden};
+use crate::{is_hidden, session::Session};
 
 impl Session<'_> {
     /// Entries after `cookie`, as they lie in a sink of `len` bytes.

@@ -2,11 +2,10 @@
 
 use alloc::{collections::BTreeMap, vec, vec::Vec};
 
-use driver::{Cred, Data, Errno, Node, Op, OpenFlags, Origin, Reply};
+use driver::{Below, Data, Errno, Node, Op, OpenFlags, Origin, Reply};
 
 use crate::{
     FILE, NEW,
-    below::Below,
     record::{Perm, SIZE, decode, encode},
 };
 
@@ -152,6 +151,3 @@ fn read(below: &Below, origin: &mut Origin, node: Node) -> Result<BTreeMap<u64, 
         offset += (records.len() * SIZE) as u64;
     }
 }
-
-/// Who asks for what the driver does for itself.
-pub(crate) const SELF: Cred = Cred::ROOT;

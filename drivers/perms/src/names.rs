@@ -2,7 +2,7 @@
 
 use driver::{Attr, Errno, FileKind, Node, Op, OpenFlags, Reply, Rights, check_name};
 
-use crate::{below::Session, is_hidden, record::Perm};
+use crate::{is_hidden, record::Perm, session::Session};
 
 impl Session<'_> {
     pub(crate) fn create(

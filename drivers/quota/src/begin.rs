@@ -57,7 +57,7 @@ impl Quota {
             Op::Open { node, .. } | Op::Close { node } | Op::Link { node, .. } => {
                 self.pin(request, node)
             }
-            Op::Create { parent, .. } => match self.below.named(request, parent, 0) {
+            Op::Create { parent, .. } => match self.named(request, parent, 0) {
                 Some((node, attr)) => Ok(self.pin_found(node, &attr)),
                 None => self.charge(cred.uid, Amount::node(0)),
             },
@@ -68,8 +68,7 @@ impl Quota {
             }
             Op::Unlink { parent, .. } => Ok(self.pin_name(request, parent, 0)),
             Op::Rename { parent, to } => {
-                let (moved, there) =
-                    (self.below.named(request, parent, 0), self.below.named(request, to, 1));
+                let (moved, there) = (self.named(request, parent, 0), self.named(request, to, 1));
                 // A node that is moved to another name of its own stays as it is.
                 let there =
                     there.filter(|(node, _)| moved.is_some_and(|(moved, _)| moved != *node));
@@ -83,6 +82,22 @@ impl Quota {
         }
     }
 
+    fn attr(&self, request: &mut Request<'_>, node: Node) -> Result<Attr, Errno> {
+        let mut origin = request.origin();
+        let answer = self.below.attr(&mut origin, node);
+        request.rejoin(origin);
+        answer
+    }
+
+    /// What one of the request's names is of; `None` where nothing is there, or the name is none.
+    fn named(&self, request: &mut Request<'_>, parent: Node, index: usize) -> Option<(Node, Attr)> {
+        let mut origin = request.origin();
+        let name = request.name(index).filter(|name| driver::check_name(name).is_ok());
+        let found = name.and_then(|name| self.below.find(&mut origin, parent, name).ok());
+        request.rejoin(origin);
+        found
+    }
+
     fn charge(&self, uid: u32, amount: Amount) -> Result<Noted, Errno> {
         self.state.lock().ledger.charge(uid, amount)?;
         Ok(Noted { bytes: amount.bytes, uid, inode: amount.inodes > 0, node: None })
@@ -92,8 +107,7 @@ impl Quota {
     /// port will say so.
     fn pin(&self, request: &mut Request<'_>, node: Node) -> Result<Noted, Errno> {
         let known = self.state.lock().files.get(node).is_some_and(|file| !file.doubt);
-        let attr =
-            if known { None } else { self.below.attr(request, node).map(Some).or_else(gone)? };
+        let attr = if known { None } else { self.attr(request, node).map(Some).or_else(gone)? };
         match attr {
             Some(attr) => Ok(self.pin_found(node, &attr)),
             None => {
@@ -113,7 +127,7 @@ impl Quota {
     }
 
     fn pin_name(&self, request: &mut Request<'_>, parent: Node, index: usize) -> Noted {
-        let found = self.below.named(request, parent, index);
+        let found = self.named(request, parent, index);
         found.map_or(Noted::NOTHING, |(node, attr)| self.pin_found(node, &attr))
     }
 

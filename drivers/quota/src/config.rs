@@ -1,14 +1,13 @@
 //! Options.
 
-use alloc::{format, sync::Arc, vec::Vec};
+use alloc::{collections::BTreeMap, format, string::String, sync::Arc, vec::Vec};
 
-use driver::{Built, Class, Context, Kind, Lower, OptionKind, OptionSpec, Options, Stands};
+use driver::{Below, Built, Class, Context, Kind, Lower, OptionKind, OptionSpec, Options, Stands};
 
 use crate::{
     Quota, State,
-    below::Below,
     files::Files,
-    ledger::{Amount, Ledger},
+    ledger::{Amount, Ledger, Limits},
     scan::scan,
 };
 
@@ -28,6 +27,11 @@ pub const KIND: Kind = Kind {
             OptionKind::Integer,
             "files and directories that each may have (no limit)",
         ),
+        option(
+            "users",
+            OptionKind::Text,
+            "limits of users of their own, as \"UID:BYTES:INODES …\", - for none",
+        ),
     ],
     make,
 };
@@ -38,14 +42,41 @@ fn make(options: &Options, lower: Vec<Lower>, context: &Context) -> Built {
         let class = lower.description.class.name();
         return Err(format!("stands on a {class} driver: put it on a file driver"));
     }
-    let limit = Amount {
+    let others = Amount {
         bytes: options.integer("bytes").unwrap_or(u64::MAX),
         inodes: options.integer("inodes").unwrap_or(u64::MAX),
     };
-    let below = Below { lower, wait: context.wait };
-    let mut ledger = Ledger::new(limit);
+    let users = users(options.text("users").unwrap_or_default())?;
+    let below = Below::new(lower, context.wait);
+    let mut ledger = Ledger::new(Limits { others, users });
     scan(&below, &mut ledger)
         .map_err(|errno| format!("what is in the file system can't be counted: {errno}"))?;
     let state = State { ledger, files: Files::default() };
     Ok(Arc::new(Quota { below, state: spin::Mutex::new(state) }))
+}
+
+/// Limits of users of their own, from `UID:BYTES:INODES` and white space between.
+fn users(text: &str) -> Result<BTreeMap<u32, Amount>, String> {
+    let mut users = BTreeMap::new();
+    for word in text.split_ascii_whitespace() {
+        let (uid, limit) = user(word).ok_or_else(|| {
+            format!("users: \"{word}\" makes no sense: use UID:BYTES:INODES, - for no limit")
+        })?;
+        if users.insert(uid, limit).is_some() {
+            return Err(format!("users: user {uid} is named twice"));
+        }
+    }
+    Ok(users)
+}
+
+fn user(word: &str) -> Option<(u32, Amount)> {
+    let mut parts = word.split(':');
+    let uid = parts.next()?.parse().ok().filter(|uid| *uid != 0)?;
+    let bytes = number(parts.next()?)?;
+    let inodes = number(parts.next()?)?;
+    parts.next().is_none().then_some((uid, Amount { bytes, inodes }))
+}
+
+fn number(text: &str) -> Option<u64> {
+    if text == "-" { Some(u64::MAX) } else { text.parse().ok() }
 }

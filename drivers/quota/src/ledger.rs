@@ -13,6 +13,9 @@ pub(crate) struct Amount {
 }
 
 impl Amount {
+    /// No limit.
+    pub(crate) const UNLIMITED: Amount = Amount { bytes: u64::MAX, inodes: u64::MAX };
+
     pub(crate) const fn bytes(bytes: u64) -> Amount {
         Amount { bytes, inodes: 0 }
     }
@@ -23,24 +26,42 @@ impl Amount {
     }
 }
 
-/// What each user has. Root has no limits.
+/// The most that users may have.
+pub(crate) struct Limits {
+    /// Anybody who is not named.
+    pub(crate) others: Amount,
+    /// Those who are.
+    pub(crate) users: BTreeMap<u32, Amount>,
+}
+
+impl Limits {
+    /// A user's; root has none.
+    fn of(&self, uid: u32) -> Amount {
+        match uid {
+            0 => Amount::UNLIMITED,
+            uid => self.users.get(&uid).copied().unwrap_or(self.others),
+        }
+    }
+}
+
+/// What each user has.
 pub(crate) struct Ledger {
-    /// The most that a user may have.
-    limit: Amount,
+    limits: Limits,
     users: BTreeMap<u32, Amount>,
 }
 
 impl Ledger {
-    pub(crate) fn new(limit: Amount) -> Ledger {
-        Ledger { limit, users: BTreeMap::new() }
+    pub(crate) fn new(limits: Limits) -> Ledger {
+        Ledger { limits, users: BTreeMap::new() }
     }
 
     /// Charges a user. `EDQUOT`, and nothing, where that is past a limit and more than nothing.
     pub(crate) fn charge(&mut self, uid: u32, amount: Amount) -> Result<(), Errno> {
         let has = self.users.get(&uid).copied().unwrap_or_default();
         let fits = |has: u64, more: u64, limit: u64| more == 0 || has.saturating_add(more) <= limit;
-        let within = fits(has.bytes, amount.bytes, self.limit.bytes)
-            && fits(has.inodes, amount.inodes, self.limit.inodes);
+        let limit = self.limits.of(uid);
+        let within = fits(has.bytes, amount.bytes, limit.bytes)
+            && fits(has.inodes, amount.inodes, limit.inodes);
         if uid != 0 && !within {
             return Err(Errno::EDQUOT);
         }
@@ -69,10 +90,9 @@ impl Ledger {
     pub(crate) fn report(&self, out: &mut dyn fmt::Write) -> fmt::Result {
         for (uid, Amount { bytes, inodes }) in &self.users {
             write!(out, "{{\"uid\":{uid},\"bytes\":{bytes},\"inodes\":{inodes}")?;
-            let limits = [("byte_limit", self.limit.bytes), ("inode_limit", self.limit.inodes)];
-            for (key, limit) in
-                limits.into_iter().filter(|(_, limit)| *uid != 0 && *limit < u64::MAX)
-            {
+            let limit = self.limits.of(*uid);
+            let limits = [("byte_limit", limit.bytes), ("inode_limit", limit.inodes)];
+            for (key, limit) in limits.into_iter().filter(|(_, limit)| *limit < u64::MAX) {
                 write!(out, ",\"{key}\":{limit}")?;
             }
             writeln!(out, "}}")?;

@@ -3,7 +3,7 @@
 //!
 //! A file counts for its owner with its size, holes included; a link with its target's; every
 //! file, link and directory is an inode. What has no name left counts until nobody has it open.
-//! Root is counted, and not limited. Past a limit: `EDQUOT`, with nothing done.
+//! Root is counted, and not limited; users may have limits of their own. Past a limit: `EDQUOT`, with nothing done.
 //!
 //! What a request may take is charged before it goes down, and what it did not take is given back
 //! when it comes back: short, failed or aborted. Where an error leaves in doubt how large a file
@@ -17,7 +17,6 @@
 extern crate alloc;
 
 mod begin;
-mod below;
 mod config;
 mod files;
 mod ledger;
@@ -27,12 +26,11 @@ mod up;
 use core::fmt;
 
 use driver::{
-    Body, Description, Driver, Exchange, Features, Op, Outcome, Port, Request, Saved, Status,
+    Below, Body, Description, Driver, Exchange, Features, Op, Outcome, Port, Request, Saved, Status,
 };
 
 pub use config::KIND;
 
-use below::Below;
 use files::Files;
 use ledger::Ledger;
 

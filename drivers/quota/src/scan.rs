@@ -2,10 +2,9 @@
 
 use alloc::{collections::BTreeSet, vec, vec::Vec};
 
-use driver::{Data, Errno, FileKind, Node, Op, Origin, dirent};
+use driver::{Below, Data, Errno, FileKind, Node, Op, Origin, dirent};
 
 use crate::{
-    below::Below,
     files::size,
     ledger::{Amount, Ledger},
 };
@@ -37,7 +36,7 @@ fn names(below: &Below, node: Node) -> Result<Vec<Vec<u8>>, Errno> {
     let mut sink = vec![0; LISTING];
     loop {
         let op = Op::Readdir { node, cookie };
-        let (count, _) = below.ask(&mut Origin::root(), op, None, Data::sink(&mut sink))?;
+        let (count, _) = below.ask(&mut Origin::root(), op, &[], Data::sink(&mut sink))?;
         let before = cookie;
         for entry in dirent::entries(&sink[..count.min(LISTING)]) {
             cookie = entry.next;

@@ -262,3 +262,51 @@ fn what_cannot_be_counted_or_limited_is_refused_with_a_reason() {
     assert!(error.contains("can't be counted: input or output error (EIO)"), "{error}");
     assert!(make(&KIND, &[], &[ramdisk(4096)]).err().unwrap().contains("block driver"));
 }
+
+#[test]
+fn users_that_are_named_have_limits_of_their_own() {
+    let options = [
+        ("bytes", OptionValue::Integer(100)),
+        ("inodes", OptionValue::Integer(1)),
+        ("users", OptionValue::Text("1:1000:-  2:-:0".into())),
+    ];
+    let driver = make(&KIND, &options, &[tmpfs(1 << 20)]).ok().unwrap();
+    let files = Files(driver);
+    let create = |uid: u32, name: &str| {
+        let op = Op::Create { parent: Node::ROOT, mode: 0o644, flags: OpenFlags::WRITE };
+        files.entry(Cred { uid, gid: uid }, op, &[name.as_bytes()]).map(|(node, _)| node)
+    };
+    let write = |uid: u32, node, len: usize| {
+        let op = Op::Write { node, offset: 0 };
+        let data = vec![7; len];
+        let mut call = Call::new(Body::new(op, Cred { uid, gid: uid }), Data::source(&data));
+        call.run(&*files.0, &Spin).result()
+    };
+    let one = create(1, "one").unwrap();
+    create(1, "and another").unwrap();
+    assert_eq!(write(1, one, 1000), Ok(1000));
+    assert_eq!(write(1, one, 1001), Err(Errno::EDQUOT));
+    assert_eq!(create(2, "two"), Err(Errno::EDQUOT));
+    let three = create(3, "three").unwrap();
+    assert_eq!(create(3, "and another of three"), Err(Errno::EDQUOT));
+    assert_eq!((write(3, three, 101), write(3, three, 100)), (Err(Errno::EDQUOT), Ok(100)));
+    let mut said = String::new();
+    files.0.report(&mut said).unwrap();
+    assert!(said.contains(r#"{"uid":1,"bytes":1000,"inodes":2,"byte_limit":1000}"#), "{said}");
+}
+
+#[test]
+fn limits_that_make_no_sense_are_named() {
+    for (text, named) in [
+        ("1:2", "\"1:2\" makes no sense"),
+        ("1:2:3:4", "\"1:2:3:4\""),
+        ("root:1:1", "\"root:1:1\""),
+        ("0:1:1", "\"0:1:1\""),
+        ("1:1:1 5:-1:1", "\"5:-1:1\""),
+        ("7:1:1 7:2:2", "user 7 is named twice"),
+    ] {
+        let options = [("users", OptionValue::Text(text.into()))];
+        let error = make(&KIND, &options, &[tmpfs(1 << 20)]).err().unwrap();
+        assert!(error.contains(named), "{error}");
+    }
+}

@@ -8,6 +8,9 @@
 //! A node is freed when its last name is gone and nobody has it open. A driver that is let go of
 //! takes everything with it.
 //!
+//! Names are any bytes but `/` and 0, 255 at most (`ENAMETOOLONG`); a second name for a directory is
+//! `EPERM`; discard and poll are `EOPNOTSUPP`, as for any file system.
+//!
 //! Access times are relative ones: a read sets atime only where it is not later than mtime and
 //! ctime, so a file that is read again and again costs no clock reading and no change.
 #![no_std]

@@ -4,7 +4,12 @@ use std::{ffi::OsString, io::Write, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-use crate::{copy, error::Error, figures, list};
+use crate::{
+    copy,
+    error::Error,
+    figures, list, mkfs, mkpart,
+    wanted::{Wanted, bytes},
+};
 
 /// Looks at ports and moves data through them.
 #[derive(Parser)]
@@ -84,6 +89,44 @@ enum Command {
         #[arg(long, default_value = "/scheme/port")]
         port: String,
     },
+    /// Write a GUID partition table to a disk: a block port, or an image file.
+    Mkpart {
+        /// Which disk.
+        disk: String,
+        /// A partition, as size=64MiB[,name=root][,type=linux][,start=1MiB]; size=rest takes what is
+        /// left. Types: linux, redoxfs, efi, bios, basic, or a GUID.
+        #[arg(value_name = "PARTITION")]
+        partitions: Vec<Wanted>,
+        /// Begin partitions at multiples of this many bytes.
+        #[arg(long, default_value = "1MiB", value_parser = bytes)]
+        align: u64,
+        /// Bytes of a block of an image file.
+        #[arg(long, default_value_t = 512)]
+        block: u32,
+        /// Lose what is on the disk.
+        #[arg(long)]
+        force: bool,
+        /// Say what would be written, and write nothing.
+        #[arg(long)]
+        dry_run: bool,
+        /// As JSON, one object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make an empty RedoxFS on a disk: a block port, or an image file.
+    Mkfs {
+        /// Which disk.
+        disk: String,
+        /// Encrypt it with the first line of this file.
+        #[arg(long, value_name = "FILE")]
+        password: Option<PathBuf>,
+        /// Lose what is on the disk.
+        #[arg(long)]
+        force: bool,
+        /// As JSON, one object.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Runs the tool. Exit status: 0; 1 where something failed, which is said on the standard error;
@@ -119,5 +162,14 @@ fn run(command: Command, out: &mut dyn Write) -> Result<(), Error> {
         Command::Trace { driver, port } => figures::trace(&port, driver.as_deref(), out),
         Command::Plan { file: Some(file), .. } => figures::plan_of(&file, out),
         Command::Plan { file: None, port } => copy::cat(&format!("{port}/.plan"), out),
+        Command::Mkpart { disk, partitions, align, block, force, dry_run, json } => {
+            let (disk, wanted) = (disk.as_str(), partitions.as_slice());
+            let order = mkpart::Order { disk, wanted, align, block, force, dry_run, json };
+            mkpart::mkpart(&order, out)
+        }
+        Command::Mkfs { disk, password, force, json } => {
+            let password = password.as_deref();
+            mkfs::mkfs(&mkfs::Order { disk: &disk, password, force, json }, out)
+        }
     }
 }

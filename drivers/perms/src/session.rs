@@ -1,64 +1,10 @@
-//! Questions to the lower port, all as root, and what they mean to an asker.
+//! A request that is being worked on: questions to the lower port, and what they mean to the asker.
 
 use alloc::{vec, vec::Vec};
 
-use driver::{
-    Attr, Body, Call, Cred, Data, Errno, Lower, MAX_PATH, Node, Op, Origin, Reply, Rights, Tree,
-    Wait,
-};
+use driver::{Attr, Below, Cred, Data, Errno, MAX_PATH, Node, Op, Origin, Reply, Rights, Tree};
 
-use crate::{
-    is_hidden,
-    log::{Log, SELF},
-    record::Perm,
-};
-
-pub(crate) struct Below {
-    pub(crate) lower: Lower,
-    pub(crate) wait: &'static (dyn Wait + Sync),
-}
-
-impl Below {
-    pub(crate) fn ask(
-        &self,
-        origin: &mut Origin,
-        op: Op,
-        names: &[&[u8]],
-        data: Data<'_>,
-    ) -> Result<(usize, Reply), Errno> {
-        let mut call = Call::new(Body::new(op, SELF), data);
-        for name in names {
-            call = call.name(name);
-        }
-        let status = self.lower.port.call(origin, self.wait, &mut call);
-        Ok((status.result()?, call.body().reply))
-    }
-
-    /// Asks what has no names and no reply.
-    pub(crate) fn plain(&self, origin: &mut Origin, op: Op) -> Result<(), Errno> {
-        self.ask(origin, op, &[], Data::NONE).map(|_| ())
-    }
-
-    pub(crate) fn find(
-        &self,
-        origin: &mut Origin,
-        parent: Node,
-        name: &[u8],
-    ) -> Result<(Node, Attr), Errno> {
-        let op = Op::Lookup { parent, follow: false };
-        match self.ask(origin, op, &[name], Data::NONE)?.1 {
-            Reply::Entry { node, attr } => Ok((node, attr)),
-            _ => Err(Errno::EPROTO),
-        }
-    }
-
-    pub(crate) fn attr(&self, origin: &mut Origin, node: Node) -> Result<Attr, Errno> {
-        match self.ask(origin, Op::Getattr { node }, &[], Data::NONE)?.1 {
-            Reply::Attr(attr) => Ok(attr),
-            _ => Err(Errno::EPROTO),
-        }
-    }
-}
+use crate::{is_hidden, log::Log, record::Perm};
 
 /// One request being worked on.
 pub(crate) struct Session<'a> {
