@@ -1,7 +1,7 @@
 //! A receive right: a handle that messages are taken from, and answered on.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{
         Arc, Mutex, Weak,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -51,7 +51,9 @@ struct Taken {
     messages: HashMap<u32, Kept<Letter>>,
     numbers: HashMap<MessageId, u32>,
     /// Those whose senders no longer want them, and that the receiver was not told of.
-    aborted: BTreeSet<u32>,
+    aborted: VecDeque<u32>,
+    /// The same, to be looked up.
+    untold: HashSet<u32>,
 }
 
 impl Taken {
@@ -63,13 +65,21 @@ impl Taken {
 
     /// Notes that a message is not wanted any more, once. False where it is not here.
     fn abort(&mut self, id: MessageId) -> bool {
-        self.numbers.get(&id).is_some_and(|number| self.aborted.insert(*number))
+        let Some(number) = self.numbers.get(&id) else { return false };
+        let news = self.untold.insert(*number);
+        self.aborted.extend(news.then_some(*number));
+        news
     }
 
     /// The next abort to be told of: one of a message that is not answered yet.
     fn next_abort(&mut self) -> Option<u32> {
-        std::iter::from_fn(|| self.aborted.pop_first())
-            .find(|number| self.messages.contains_key(number))
+        while let Some(number) = self.aborted.pop_front() {
+            self.untold.remove(&number);
+            if self.messages.contains_key(&number) {
+                return Some(number);
+            }
+        }
+        None
     }
 }
 
