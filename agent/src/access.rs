@@ -1,13 +1,17 @@
-//! Ways from a record to its late part, by who may take them.
+//! Ways from a record to its course and its late part, by who may take them.
 
+#[cfg(feature = "alloc")]
+use alloc::sync::Arc;
 use core::ptr::NonNull;
 
 use crate::{
-    late::{Late, Own, Rest},
-    record::{Flags, Record},
+    late::{Course, Late, Own, Rest},
+    record::{Flags, Record, Whole},
     state::State,
     sync::expect_write,
 };
+#[cfg(feature = "alloc")]
+use crate::{port::Port, status::Errno};
 
 type Rec<B> = NonNull<Record<B>>;
 
@@ -42,34 +46,57 @@ pub(crate) unsafe fn rest_in<'a, B>(late: *mut Late<B>) -> &'a Rest<B> {
 }
 
 /// # Safety
-/// As [`rest`].
+/// The record is alive for `'a`, its course complete.
+#[inline]
+unsafe fn course<'a, B>(record: Rec<B>) -> &'a Course<B> {
+    // SAFETY: as the caller's; the record's head is not touched.
+    unsafe { &*Whole::course_of(record) }
+}
+
+/// For those too who do not hold the message.
+///
+/// # Safety
+/// The record is alive for `'a`, its course complete.
 #[inline]
 pub(crate) unsafe fn state<'a, B>(record: Rec<B>) -> &'a State {
     // SAFETY: as the caller's.
-    unsafe { &rest(record).state }
+    unsafe { &course(record).state }
 }
 
 /// # Safety
-/// As [`rest`]; and the caller holds the message, or is the one who delivers it, and lets the
+/// As [`state`]; and the caller holds the message, or is the one who delivers it, and lets the
 /// reference go before anyone else does.
 #[inline]
 pub(crate) unsafe fn own<'a, B>(record: Rec<B>) -> &'a mut Own<B> {
     // SAFETY: only one party holds or delivers.
-    unsafe { &mut *rest(record).own.get() }
+    unsafe { &mut *course(record).own.get() }
+}
+
+/// Keeps a port alive until the message is back. `ELOOP` where there are too many.
+///
+/// # Safety
+/// As [`own`], and the late part is complete.
+#[cfg(feature = "alloc")]
+pub(crate) unsafe fn hold<B>(record: Rec<B>, port: &Arc<dyn Port<B>>) -> Result<(), Errno> {
+    // SAFETY: as the caller's.
+    unsafe {
+        (*record.as_ptr()).flags.insert(Flags::HOLDS);
+        (*rest(record).holds.get()).hold(port)
+    }
 }
 
 /// Has the processor fetch what a holder writes, which another one wrote last; but not what a
 /// sender that waits looks at again and again.
 ///
 /// # Safety
-/// As [`late`].
+/// The record is alive.
 #[inline]
 pub(crate) unsafe fn expect<B>(record: Rec<B>) {
     // SAFETY: as the caller's; only addresses are made.
     unsafe {
         if (*record.as_ptr()).flags.contains(Flags::SENT) {
-            expect_write(late(record));
             expect_write(&raw const (*record.as_ptr()).body);
+            expect_write(Whole::course_of(record));
         }
     }
 }

@@ -12,10 +12,11 @@ use crate::{
     count::Counts,
     data::{Data, Slot},
     ending, engine,
-    late::{Late, Reply, Rest},
+    late::{Course, Late, Reply, Rest},
     port::Port,
-    record::{Flags, Record},
+    record::{Flags, Record, Whole},
     request::{Ended, Request},
+    state::State,
     status::{Errno, Status},
     wait::{Deadline, Moment, Wait, Woken},
 };
@@ -100,7 +101,7 @@ impl Default for Origin {
 /// }
 /// ```
 pub struct Call<'a, B: 'static> {
-    record: Record<B>,
+    whole: Whole<B>,
     borrow: PhantomData<&'a mut [u8]>,
 }
 
@@ -109,7 +110,7 @@ impl<'a, B: 'static> Call<'a, B> {
     #[inline]
     pub fn new(body: B, data: Data<'a>) -> Call<'a, B> {
         let record = Record::new(body, Slot::new(data), core::ptr::null_mut());
-        Call { record, borrow: PhantomData }
+        Call { whole: Whole::new(record), borrow: PhantomData }
     }
 
     /// Adds a name; the second is where a rename or link goes.
@@ -117,7 +118,7 @@ impl<'a, B: 'static> Call<'a, B> {
     /// # Panics
     /// At the third.
     pub fn name(mut self, name: &'a [u8]) -> Call<'a, B> {
-        self.record.push_name(name);
+        self.whole.record.push_name(name);
         self
     }
 
@@ -125,7 +126,7 @@ impl<'a, B: 'static> Call<'a, B> {
     /// afterwards. The errors are the target's.
     #[inline]
     pub fn run<P: Port<B> + ?Sized>(&mut self, port: &P, wait: &dyn Wait) -> Status {
-        self.record.restart();
+        self.whole.record.restart();
         self.run_on(port, wait, None)
     }
 
@@ -138,7 +139,7 @@ impl<'a, B: 'static> Call<'a, B> {
         wait: &dyn Wait,
         moment: Moment,
     ) -> Status {
-        self.record.restart();
+        self.whole.record.restart();
         self.run_on(port, wait, Some(moment))
     }
 
@@ -150,8 +151,8 @@ impl<'a, B: 'static> Call<'a, B> {
         until: Option<Moment>,
     ) -> Status {
         let mut late = Late::uninit();
-        self.record.late = &raw mut late;
-        let record = NonNull::from(&mut self.record);
+        self.whole.record.late = &raw mut late;
+        let record = Whole::record_in(NonNull::from(&mut self.whole));
         // SAFETY: the record is this call's, which returns only once the message is back; the
         // port is borrowed for as long.
         match port.begin(unsafe { Request::new(record) }).ended {
@@ -169,8 +170,8 @@ impl<'a, B: 'static> Call<'a, B> {
         port: &P,
         wait: &dyn Wait,
     ) -> Status {
-        self.record.restart();
-        self.record.inherit(origin.held, &origin.gates);
+        self.whole.record.restart();
+        self.whole.record.inherit(origin.held, &origin.gates);
         #[cfg(feature = "alloc")]
         let status = match origin.meter.take() {
             None => self.run_on(port, wait, None),
@@ -178,7 +179,7 @@ impl<'a, B: 'static> Call<'a, B> {
         };
         #[cfg(not(feature = "alloc"))]
         let status = self.run_on(port, wait, None);
-        self.record.add_counts_to(&mut origin.counts);
+        self.whole.record.add_counts_to(&mut origin.counts);
         status
     }
 
@@ -192,42 +193,42 @@ impl<'a, B: 'static> Call<'a, B> {
         port: &P,
         wait: &dyn Wait,
     ) -> Status {
-        *self.record.meter = Some(meter);
-        let layer = self.record.layer();
+        self.whole.record.set_meter(Some(meter));
+        let layer = self.whole.record.layer();
         let status = self.run_on(port, wait, None);
         // A reply that came late left the meter at the layer where it came from.
-        self.record.switch_layer(layer);
-        origin.meter = self.record.meter.take();
+        self.whole.record.switch_layer(layer);
+        origin.meter = self.whole.record.set_meter(None);
         status
     }
 
     /// Lets queues put the message before those that have no priority.
     pub fn priority(mut self) -> Call<'a, B> {
-        self.record.flags.insert(Flags::PRIORITY);
+        self.whole.record.flags.insert(Flags::PRIORITY);
         self
     }
 
     /// Makes the message ready for another question, with other data. Names are gone.
     pub fn reset(&mut self, body: B, data: Data<'a>) {
-        self.record.body = body;
-        self.record.data = Slot::new(data);
-        self.record.clear_names();
-        self.record.clear_counts();
+        self.whole.record.body = body;
+        self.whole.record.data = Slot::new(data);
+        self.whole.record.clear_names();
+        self.whole.record.clear_counts();
     }
 
     /// The body, with the reply's values once [`run`](Call::run) has returned.
     pub fn body(&self) -> &B {
-        &self.record.body
+        &self.whole.record.body
     }
 
     /// Gives the body back.
     pub fn into_body(self) -> B {
-        self.record.body
+        self.whole.record.body
     }
 
     /// What the message cost, with those that it caused.
     pub fn counts(&self) -> Counts {
-        self.record.counts()
+        self.whole.record.counts()
     }
 }
 
@@ -246,28 +247,30 @@ impl Drop for NeverUnwind {
 #[cold]
 unsafe fn wait_for<B>(record: NonNull<Record<B>>, wait: &dyn Wait, deadline: Deadline) -> Status {
     let guard = NeverUnwind;
-    // SAFETY: the caller still holds the record, and the late part is this call's; its rest is
-    // not in use yet.
-    let (late, rest) = unsafe {
-        let late = access::late(record);
+    // SAFETY: the caller still holds the record; course and late part are this call's, and not in
+    // use yet.
+    let (course, late, rest) = unsafe {
+        let (course, late) = (Whole::course_of(record), access::late(record));
         let rest = (&raw mut (*late).rest).cast::<Rest<B>>();
-        rest.write(Rest::new(Reply::Call));
+        course.write(Course::new(Reply::Call));
+        rest.write(Rest::new());
         (*record.as_ptr()).flags.insert(Flags::WHOLE);
-        (late, rest)
+        (course, late, rest)
     };
     // SAFETY: written above; only shared from here on.
-    let shared = unsafe { &*rest };
-    shared.state.start_call();
+    let (state, shared) = unsafe { (access::state(record), &*rest) };
+    state.start_call();
     // SAFETY: the caller's to hand over, now complete.
     unsafe { engine::hand_over_first(record) };
     // SAFETY: away, and this is the sender.
-    let timed_out = unsafe { wait_on(shared, record, late, wait, deadline) };
+    let timed_out = unsafe { wait_on((state, shared), record, late, wait, deadline) };
     // SAFETY: back, so the record is the caller's again.
     let status = unsafe { access::own(record) }.status;
     // SAFETY: written above, used no more.
     unsafe {
         (*record.as_ptr()).flags.remove(Flags::WHOLE);
         core::ptr::drop_in_place(rest);
+        core::ptr::drop_in_place(course);
     }
     core::mem::forget(guard);
     if timed_out && status == Status::error(Errno::ECANCELED) {
@@ -281,7 +284,7 @@ unsafe fn wait_for<B>(record: NonNull<Record<B>>, wait: &dyn Wait, deadline: Dea
 /// # Safety
 /// The caller is the message's sender, and record and late part stay until it is back.
 unsafe fn wait_on<B>(
-    rest: &Rest<B>,
+    (state, rest): (&State, &Rest<B>),
     record: NonNull<Record<B>>,
     late: *mut Late<B>,
     wait: &dyn Wait,
@@ -289,9 +292,9 @@ unsafe fn wait_on<B>(
 ) -> bool {
     let (mut looked, mut timed_out) = (0, false);
     loop {
-        let seen = rest.state.see();
+        let seen = state.see();
         if seen.must_drain() {
-            drain(rest);
+            drain(state, rest);
             continue;
         }
         if seen.is_back() {
@@ -303,7 +306,7 @@ unsafe fn wait_on<B>(
             unsafe { ending::abort(record, late, 0) };
         } else if wait.look_again(looked) {
             looked = looked.saturating_add(1);
-        } else if sleep(rest, wait, deadline) == Woken::Interrupted {
+        } else if sleep(state, rest, wait, deadline) == Woken::Interrupted {
             // SAFETY: as above.
             unsafe { ending::abort(record, late, 0) };
         }
@@ -311,8 +314,8 @@ unsafe fn wait_on<B>(
 }
 
 /// The message waits for a driver that is free, and others before it: works them off.
-fn drain<B>(rest: &Rest<B>) {
-    rest.state.draining();
+fn drain<B>(state: &State, rest: &Rest<B>) {
+    state.draining();
     // SAFETY: written before the state said so, and by nobody else until the gate is left.
     if let Some(guard) = unsafe { (*rest.drain.get()).take() } {
         // SAFETY: part of the port that the message waits for.
@@ -321,11 +324,11 @@ fn drain<B>(rest: &Rest<B>) {
 }
 
 /// Leaves a waker, once, and sleeps.
-fn sleep<B>(rest: &Rest<B>, wait: &dyn Wait, deadline: Deadline) -> Woken {
-    if !rest.state.see().is_awaited() {
+fn sleep<B>(state: &State, rest: &Rest<B>, wait: &dyn Wait, deadline: Deadline) -> Woken {
+    if !state.see().is_awaited() {
         // SAFETY: the waker is the sender's until the state says that it waits.
         unsafe { *rest.waker.get() = Some(wait.waker()) };
-        if !rest.state.wait() {
+        if !state.wait() {
             return Woken::Look;
         }
     }

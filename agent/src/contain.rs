@@ -170,6 +170,6 @@ impl Before {
         (record.frames, record.depth) = (self.frames, self.depth);
         record.chain().truncate(self.chain);
         // The part was one of this very data, and so it is still.
-        let _ = record.data.restore(self.part);
+        let _ = record.restore(self.part);
     }
 }

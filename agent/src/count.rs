@@ -92,13 +92,6 @@ impl Packed {
     pub(crate) const ZERO: Packed =
         Packed { messages: 0, looks: 0, crossings: 0, translations: 0, copies: 0, maps: 0 };
 
-    /// True where nothing was counted.
-    #[cfg(feature = "alloc")]
-    #[inline]
-    pub(crate) fn is_zero(&self) -> bool {
-        (u64::from(self.looks) << 32 | u64::from(self.messages)) == 0 && self.is_local()
-    }
-
     #[inline]
     pub(crate) fn counts(self) -> Counts {
         Counts {

@@ -271,13 +271,6 @@ impl Slot {
         (self.start, self.len) = (0, self.whole);
     }
 
-    /// True where the whole is seen.
-    #[cfg(feature = "alloc")]
-    #[inline]
-    pub(crate) fn is_wide(&self) -> bool {
-        self.start == 0 && self.len == self.whole
-    }
-
     /// A part of what is seen, as a slot of its own.
     #[cfg(feature = "alloc")]
     pub(crate) fn part_of(&self, range: Range<usize>) -> Result<Slot, Errno> {

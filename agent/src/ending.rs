@@ -3,7 +3,7 @@
 use core::{ptr::NonNull, task::Waker};
 
 use crate::{
-    access::{late, own, rest_in},
+    access::{late, own, rest_in, state},
     late::{Late, Reply},
     port::MessageId,
     record::{Flags, Record},
@@ -21,7 +21,7 @@ type Rec<B> = NonNull<Record<B>>;
 /// The record is alive, and `late` is its late part, complete.
 pub(crate) unsafe fn abort<B>(record: Rec<B>, late: *mut Late<B>, send: u32) {
     // SAFETY: as the caller's.
-    match unsafe { rest_in(late) }.state.abort(send) {
+    match unsafe { state(record) }.abort(send) {
         Asked::Idle | Asked::Marked => {}
         // SAFETY: pinned, and being read.
         Asked::Ask => unsafe { tell_abort(record, late) },
@@ -36,7 +36,8 @@ pub(crate) unsafe fn tell_abort<B>(record: Rec<B>, late: *mut Late<B>) {
     let (rest, keeper) = unsafe { (rest_in(late), (*rest_in(late).keeper.get()).assume_init()) };
     // SAFETY: read by others only once the keeper has been read.
     unsafe { *rest.abort_at.get() = Some(keeper) };
-    rest.state.keeper_read();
+    // SAFETY: pinned.
+    unsafe { state(record) }.keeper_read();
     match keeper.guard() {
         // SAFETY: the keeper lives until delivery, which waits for the pin.
         None => unsafe {
@@ -53,7 +54,7 @@ pub(crate) unsafe fn tell_abort<B>(record: Rec<B>, late: *mut Late<B>) {
 /// afterwards.
 pub(crate) unsafe fn unpin<B>(record: Rec<B>, late: *mut Late<B>) {
     // SAFETY: pinned.
-    if let Some(seen) = unsafe { rest_in(late) }.state.unpin() {
+    if let Some(seen) = unsafe { state(record) }.unpin() {
         // SAFETY: the message is back by that, and so it is the caller's to deliver.
         unsafe { deliver(record, late, seen) }
     }
@@ -89,7 +90,7 @@ pub(crate) unsafe fn finish<B>(record: Rec<B>, status: Status) {
         if !matches!(own.reply, Reply::Call) {
             (*record.as_ptr()).switch_layer(0);
         }
-        match rest_in(late).state.reply() {
+        match state(record).reply() {
             Some(seen) => deliver(record, late, seen),
             None => finish_pinned(record, late),
         }
@@ -104,9 +105,9 @@ pub(crate) unsafe fn finish<B>(record: Rec<B>, status: Status) {
 #[cold]
 unsafe fn finish_pinned<B>(record: Rec<B>, late: *mut Late<B>) {
     // SAFETY: pinned.
-    let rest = unsafe { rest_in(late) };
-    if rest.state.see().is_aborted() {
-        while rest.state.see().is_being_read() {
+    let (state, rest) = unsafe { (state(record), rest_in(late)) };
+    if state.see().is_aborted() {
+        while state.see().is_being_read() {
             pause();
         }
         // SAFETY: settled: an abort is told of once, and the keeper has been read, if at all.
@@ -132,7 +133,7 @@ unsafe fn deliver<B>(record: Rec<B>, late: *mut Late<B>, seen: Seen) {
     if seen.is_call() {
         if seen.is_awaited() {
             // SAFETY: the record stays until `woken`.
-            unsafe { wake(late) }
+            unsafe { wake(record, late) }
         }
         return;
     }
@@ -150,12 +151,11 @@ unsafe fn deliver<B>(record: Rec<B>, late: *mut Late<B>, seen: Seen) {
 /// # Safety
 /// The caller delivers the message, and the sender waits.
 #[cold]
-pub(crate) unsafe fn wake<B>(late: *mut Late<B>) {
+pub(crate) unsafe fn wake<B>(record: Rec<B>, late: *mut Late<B>) {
     // SAFETY: as the caller's: the waker is not the sender's until `woken`.
     let waker = unsafe {
-        let rest = rest_in(late);
-        let waker = (*rest.waker.get()).take();
-        rest.state.woken();
+        let waker = (*rest_in(late).waker.get()).take();
+        state(record).woken();
         waker
     };
     if let Some(waker) = waker.filter(|_| !left_out("wake")) {

@@ -9,6 +9,8 @@ use core::ptr::NonNull;
 #[cfg(feature = "alloc")]
 use alloc::sync::Arc;
 
+#[cfg(feature = "alloc")]
+use crate::access::hold;
 use crate::{
     access::{late, own, rest_in, state},
     ending::{finish, tell_abort, unpin},
@@ -98,9 +100,9 @@ pub(crate) unsafe fn give<B>(record: Rec<B>) {
     // SAFETY: held by the caller until `take`, and pinned until `unpin`.
     unsafe {
         let (late, keeper) = (late(record), (*late(record)).keeping.assume_init());
-        let rest = rest_in(late);
-        (*rest.keeper.get()).write(keeper);
-        let seen = rest.state.see();
+        (*rest_in(late).keeper.get()).write(keeper);
+        let state = state(record);
+        let seen = state.see();
         let kept = Kept::new(record);
         // An abort that was asked for before is told of no more: to the keeper then, or to none.
         let told = seen.is_aborted();
@@ -113,7 +115,7 @@ pub(crate) unsafe fn give<B>(record: Rec<B>) {
         if told {
             return unpin(record, late);
         }
-        match rest.state.publish(seen.hop()) {
+        match state.publish(seen.hop()) {
             Published::Yes => {}
             Published::Tell => tell_abort(record, late),
             Published::Moved => unpin(record, late),
@@ -313,7 +315,7 @@ pub(crate) unsafe fn begin_at<B>(
 pub(crate) unsafe fn forward<B>(record: Rec<B>, port: &Arc<dyn Port<B>>) {
     // SAFETY: held by the caller; `hold` keeps the port alive until delivery.
     unsafe {
-        match own(record).hold(port) {
+        match hold(record, port) {
             Ok(()) => resume(record, Arc::as_ptr(port)),
             Err(errno) => complete(record, errno.into()),
         }

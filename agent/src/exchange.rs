@@ -100,7 +100,7 @@ pub trait Exchange<B: 'static>: sealed::Holder<B> {
     /// `EINVAL`, and no change, where the range isn't inside it.
     fn narrow(&mut self, range: Range<usize>) -> Result<Part, Errno> {
         let before = self.part();
-        self.record_mut().data.narrow(range)?;
+        self.record_mut().narrow(range)?;
         Ok(before)
     }
 
@@ -112,7 +112,7 @@ pub trait Exchange<B: 'static>: sealed::Holder<B> {
 
     /// Sees `part` again. `EINVAL` where the message has no such part.
     fn restore(&mut self, part: Part) -> Result<(), Errno> {
-        self.record_mut().data.restore((part.start, part.len))
+        self.record_mut().restore((part.start, part.len))
     }
 
     /// Takes bytes out of the data, from `at` on, into memory of the driver's. One look.
@@ -190,7 +190,7 @@ pub trait Exchange<B: 'static>: sealed::Holder<B> {
             before: record.counts(),
             counts: Counts::default(),
             #[cfg(feature = "alloc")]
-            meter: record.meter.take(),
+            meter: record.set_meter(None),
         }
     }
 
@@ -201,7 +201,7 @@ pub trait Exchange<B: 'static>: sealed::Holder<B> {
         if let Some(mut meter) = origin.meter {
             // What was counted on the message while its meter was away.
             meter.count(record.counts() - origin.before);
-            *record.meter = Some(meter);
+            record.set_meter(Some(meter));
         }
         record.add(origin.counts);
     }

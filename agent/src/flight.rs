@@ -58,18 +58,56 @@ impl<B: 'static> Started<B> {
                     Begun::Back(record)
                 }
                 Ended::Kept(record) => {
-                    // The sender goes on, and holds nothing that the message would wait for.
-                    (*record.as_ptr()).leave_gates();
-                    if let Some(port) = hold {
-                        // There is room: nothing else is held yet.
-                        let held = access::own(record).hold(port);
-                        debug_assert!(held.is_ok());
-                    }
-                    engine::hand_over_first(record);
+                    give_away(record, hold);
                     Begun::Away
                 }
             }
         }
+    }
+}
+
+/// Says of a message that was begun as a call is that it is under way.
+///
+/// # Safety
+/// The caller holds the record, which is one of `send`'s.
+#[inline]
+pub(crate) unsafe fn set_off<B>(record: NonNull<Record<B>>, reply: Reply<B>) {
+    // SAFETY: as the caller's.
+    unsafe {
+        access::state(record).start_next();
+        access::own(record).set_reply(reply);
+    }
+}
+
+/// Gives a message to its keeper in its sender's context; `hold` keeps the port alive until it is
+/// back.
+///
+/// # Safety
+/// The caller holds the record, which is kept and under way, and gives it away.
+#[inline]
+pub(crate) unsafe fn give_away<B>(record: NonNull<Record<B>>, hold: Option<&Arc<dyn Port<B>>>) {
+    // SAFETY: as the caller's.
+    unsafe {
+        // The sender goes on, and holds nothing that the message would wait for.
+        (*record.as_ptr()).leave_gates();
+        if let Some(port) = hold {
+            // There is room: nothing else is held yet.
+            let held = access::hold(record, port);
+            debug_assert!(held.is_ok());
+        }
+        engine::hand_over_first(record);
+    }
+}
+
+/// Ends a message under way whose target unwound.
+///
+/// # Safety
+/// The request is gone, nothing was handed over; the caller gives the record away.
+pub(crate) unsafe fn unwound<B>(mut record: NonNull<Record<B>>) {
+    // SAFETY: as the caller's.
+    unsafe {
+        record.as_mut().restart();
+        engine::complete(record, Status::error(Errno::EIO));
     }
 }
 
@@ -91,51 +129,72 @@ impl<B: 'static> Begun<B> {
 }
 
 impl<B: Send + 'static> Message<B> {
-    /// Sends the message on behalf of the one that `origin` is of. Where the target completes it
-    /// at once it is returned, and what it cost is `origin`'s, as after a call; nothing was made
-    /// for a reply that comes late. Else `late` says where that goes to, and is given a ticket:
-    /// the message is away, with the meter, and the port is kept alive.
+    /// Sends the message on behalf of the one that `origin` is of, or of nobody. Where the target
+    /// completes it at once it is returned, and what it cost is `origin`'s, as after a call;
+    /// nothing was made for a reply that comes late. Else `late` says where that goes to, and is
+    /// given a ticket: the message is away, with the meter, and the port is kept alive.
+    #[inline(always)]
     pub fn begin(
         mut self,
-        origin: &mut Origin,
+        origin: Option<&mut Origin>,
         port: &Neighbour<B>,
         late: impl FnOnce(Ticket<B>) -> Arc<dyn ReplyPort<B>>,
     ) -> Option<Message<B>> {
-        let record = self.start_alone(origin);
-        let layer = origin.is_metered().then(|| self.lend_meter(origin));
+        let record = self.start_alone();
+        let origin = origin.map(|origin| self.on_behalf(origin));
         // SAFETY: this value holds the record, and is not touched while the request is; the port
         // is borrowed for as long.
         let outcome = unsafe { port.begin(Request::new(record)) };
         // SAFETY: done or not handed over, so this value's again.
         unsafe {
             if let Ended::Done(status) = outcome.ended {
-                access::own(record).status = status;
-                access::state(record).back_at_once();
-                (*record.as_ptr()).add_counts_to(&mut origin.counts);
-                if let Some(layer) = layer {
-                    (*record.as_ptr()).switch_layer(layer);
-                    origin.meter = self.set_meter(None);
+                self.end_alone(status);
+                if let Some((origin, layer)) = origin {
+                    self.tell_costs(origin, layer);
                 }
                 return Some(self);
             }
-            // The sender goes on, and holds nothing that the message would wait for.
-            (*record.as_ptr()).chain().truncate(0);
-            let reply = late(self.share());
-            // There is room: nothing else is held yet.
-            let held = access::own(record).hold(port.port());
-            debug_assert!(held.is_ok());
-            access::own(record).reply = Reply::Port(reply);
-            engine::hand_over_first(self.into_record());
+            self.leave(port, late);
         }
         None
     }
 
-    /// Takes the meter along; the layer that it is at.
+    /// Gives the message to whoever asked to keep it.
+    ///
+    /// # Safety
+    /// It has just been kept at `port`.
     #[cold]
-    fn lend_meter(&mut self, origin: &mut Origin) -> LayerId {
+    unsafe fn leave(
+        mut self,
+        port: &Neighbour<B>,
+        late: impl FnOnce(Ticket<B>) -> Arc<dyn ReplyPort<B>>,
+    ) {
+        let record = self.record_at();
+        // SAFETY: not handed over, so this value's.
+        unsafe {
+            let reply = late(self.share());
+            access::own(record).set_reply(Reply::Port(reply));
+            give_away(self.into_record(), Some(port.port()));
+        }
+    }
+
+    /// Holds what the message holds that causes this one, and takes the meter along; the layer that
+    /// it is at.
+    fn on_behalf<'o>(&mut self, origin: &'o mut Origin) -> (&'o mut Origin, LayerId) {
         self.set_meter(origin.meter.take());
         // SAFETY: not begun, so this value's.
-        unsafe { self.record_at().as_ref() }.layer()
+        let record = unsafe { self.record_at().as_mut() };
+        record.inherit(origin.held, &origin.gates);
+        (origin, record.layer())
+    }
+
+    /// Gives the meter back, at that layer.
+    fn tell_costs(&mut self, origin: &mut Origin, layer: LayerId) {
+        // SAFETY: back, so this value's.
+        let record = unsafe { self.record_at().as_mut() };
+        record.add_counts_to(&mut origin.counts);
+        record.switch_layer(layer);
+        origin.meter = self.set_meter(None);
     }
 }
 
@@ -145,10 +204,7 @@ struct Unwound<B: 'static>(NonNull<Record<B>>);
 impl<B> Drop for Unwound<B> {
     fn drop(&mut self) {
         // SAFETY: `begin` is gone, its request with it, and nothing was handed over.
-        unsafe {
-            self.0.as_mut().restart();
-            engine::complete(self.0, Status::error(Errno::EIO));
-        }
+        unsafe { unwound(self.0) }
     }
 }
 
@@ -177,7 +233,7 @@ unsafe fn deliver_otherwise<B>(record: NonNull<Record<B>>, late: *mut Late<B>, s
     if seen.is_future() {
         if seen.is_awaited() {
             // SAFETY: as the caller's; the allocation stays as long as its count.
-            unsafe { ending::wake(late) }
+            unsafe { ending::wake(record, late) }
         }
         // SAFETY: sending gave up this very count.
         return drop(unsafe { Counted::from_raw(Heap::of(record)) });

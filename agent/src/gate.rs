@@ -214,10 +214,10 @@ impl<B> Gate<B> {
     /// The caller has pinned the record, and gives the pin away where the answer is `Queued`.
     pub(crate) unsafe fn enter_abort(&self, record: Pinned<B>) -> Option<Entered> {
         // SAFETY: pinned.
-        let rest = unsafe { access::rest_in(record.late) };
+        let (state, rest) = unsafe { (access::state(record.record), access::rest_in(record.late)) };
         let mut waiting = self.waiting.lock();
         // Whoever replies takes a queued abort out again: it must not come in after that.
-        if rest.state.see().is_replied() && !left_out("abort-after-reply") {
+        if state.see().is_replied() && !left_out("abort-after-reply") {
             return None;
         }
         if self.mark() {
@@ -358,10 +358,10 @@ impl<B> Waiting<B> {
         };
         let record = self.entries.find(waits)?;
         // SAFETY: held by the queue, and nobody else is asked to drain: the caller is inside.
-        let rest = unsafe { access::rest(record) };
+        let (state, rest) = unsafe { (access::state(record), access::rest(record)) };
         // SAFETY: as above.
         unsafe { *rest.drain.get() = Some(NonNull::from(guard)) };
-        let asleep = rest.state.ask_to_drain().is_awaited();
+        let asleep = state.ask_to_drain().is_awaited();
         // SAFETY: left by the sender before it said that it sleeps; taken only by whoever
         // delivers the message, and that is queued here, behind the lock.
         asleep.then(|| unsafe { (*rest.waker.get()).clone() }).map_or(Some(None), Some)

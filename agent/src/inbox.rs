@@ -9,14 +9,15 @@ use core::{
 use crate::{
     access,
     call::Origin,
-    flight::Begun,
+    flight::{self, Begun},
     intake::Intake,
     late::Reply,
     pending::Ticket,
     port::Port,
-    queue::Queue,
+    queue::{List, Queue},
     record::Record,
     reply::ReplyPort,
+    request::{Ended, Request},
     send::{Droppable, Message},
     sync::{AtomicUsize, Ordering, left_out, order},
     wait::{Deadline, Moment, Wait},
@@ -105,7 +106,10 @@ impl<B> Shared<B> {
 /// ```
 pub struct Inbox<B: Send + 'static> {
     shared: NonNull<Shared<B>>,
-    /// Back, and not got yet. Borrowed for a step at a time, none of which leads back here.
+    /// Plain messages that were completed at once. Borrowed for a step at a time, none of which
+    /// leads back here.
+    done: UnsafeCell<List<B>>,
+    /// The others that are back and not got yet. Borrowed in the same way.
     back: UnsafeCell<Queue<B>>,
     limit: usize,
     /// Sent, and not got back yet.
@@ -130,6 +134,7 @@ impl<B: Send + 'static> Inbox<B> {
         };
         Inbox {
             shared: NonNull::from(Box::leak(Box::new(shared))),
+            done: UnsafeCell::new(List::new()),
             back: UnsafeCell::new(Queue::new()),
             limit,
             outstanding: Plain::new(0),
@@ -169,8 +174,7 @@ impl<B: Send + 'static> Inbox<B> {
     /// The port is kept alive until then. The message is returned where the limit is reached.
     #[inline]
     pub fn send(&self, message: Message<B>, port: &Arc<dyn Port<B>>) -> Result<(), Message<B>> {
-        let home = self.home.as_ref().is_some_and(|home| Arc::ptr_eq(home, port));
-        self.start(message, port, !home, None)
+        self.start(message, port, true, None)
     }
 
     /// The same on behalf of the message that `origin` is of, as with
@@ -212,16 +216,110 @@ impl<B: Send + 'static> Inbox<B> {
             return Err(message);
         }
         self.outstanding.set(self.outstanding.get() + 1);
+        if origin.is_none() && message.is_plain() {
+            self.start_plain(message, port, hold);
+        } else {
+            self.start_noted(message, port, hold, origin);
+        }
+        Ok(())
+    }
+
+    /// Begins a plain message as a call is begun: where it is completed at once, nobody has to
+    /// be told of it.
+    #[inline]
+    fn start_plain(&self, message: Message<B>, port: &Arc<dyn Port<B>>, hold: bool) {
+        let record = message.into_record();
+        let unwound = Unwound { inbox: self, record };
+        // SAFETY: not in flight, so exclusive; the port outlives the call.
+        let ended = unsafe { port.begin(Request::new(record)) }.ended;
+        core::mem::forget(unwound);
+        match ended {
+            // SAFETY: not handed over, so still the sender's.
+            Ended::Done(status) => unsafe {
+                access::own(record).status = status;
+                if (*self.back.get()).has_others() {
+                    self.put_after(record);
+                } else {
+                    (*self.done.get()).push(record);
+                }
+            },
+            // SAFETY: as above; kept.
+            Ended::Kept(record) => unsafe { self.give_away(record, port, hold) },
+        }
+    }
+
+    /// # Safety
+    /// The message was begun as a call is, and its target unwound; the caller gives the record
+    /// away.
+    #[cold]
+    unsafe fn unwound(&self, record: Rec<B>) {
+        // SAFETY: as the caller's.
+        unsafe {
+            self.set_off(record);
+            flight::unwound(record);
+        }
+    }
+
+    /// Puts a plain message that was completed at once after what is back.
+    ///
+    /// # Safety
+    /// The record is one of this inbox's messages, and given away.
+    #[cold]
+    unsafe fn put_after(&self, record: Rec<B>) {
+        // SAFETY: held by the caller.
+        unsafe {
+            access::own(record).set_reply(Reply::Inbox(self.shared));
+            (*self.back.get()).push(record);
+        }
+    }
+
+    /// # Safety
+    /// The caller holds the record, which was begun as a call is and is kept, and gives it away.
+    #[inline(never)]
+    unsafe fn give_away(&self, record: Rec<B>, port: &Arc<dyn Port<B>>, hold: bool) {
+        // SAFETY: as the caller's; the port lives as long as the inbox where the message does not
+        // hold it.
+        unsafe {
+            self.set_off(record);
+            flight::give_away(record, self.hold(port, hold));
+        }
+    }
+
+    /// What a message is to keep alive.
+    #[inline]
+    fn hold<'p>(&self, port: &'p Arc<dyn Port<B>>, hold: bool) -> Option<&'p Arc<dyn Port<B>>> {
+        let home = || self.home.as_ref().is_some_and(|home| Arc::ptr_eq(home, port));
+        (hold && !home()).then_some(port)
+    }
+
+    /// The message is under way from here on, with a count.
+    ///
+    /// # Safety
+    /// The caller holds the record, which was begun as a call is.
+    #[inline]
+    unsafe fn set_off(&self, record: Rec<B>) {
+        // SAFETY: as the caller's.
+        unsafe { flight::set_off(record, Reply::Inbox(self.shared)) };
+        self.spend();
+    }
+
+    #[inline(never)]
+    fn start_noted(
+        &self,
+        message: Message<B>,
+        port: &Arc<dyn Port<B>>,
+        hold: bool,
+        origin: Option<&Origin>,
+    ) {
         let started = message.start(Reply::Inbox(self.shared), origin);
         let spends = Spends(self);
         // SAFETY: just started; the port lives as long as the inbox where the message does not
         // hold it.
-        if let Begun::Back(record) = unsafe { started.begin(port, hold.then_some(port)) } {
+        if let Begun::Back(record) = unsafe { started.begin(port, self.hold(port, hold)) } {
             core::mem::forget(spends);
             // SAFETY: back, and so held here.
             unsafe { self.put_back(record) };
         }
-        Ok(())
     }
 
     /// This inbox as a reply port for whatever others send: it comes back here too, beyond the
@@ -258,12 +356,45 @@ impl<B: Send + 'static> Inbox<B> {
     /// back late, and earlier.
     #[inline]
     pub fn get(&self) -> Option<Message<B>> {
+        if !self.is_urgent()
+            && let Some(message) = self.get_done()
+        {
+            return Some(message);
+        }
+        self.get_other()
+    }
+
+    /// True where a message may be here that comes before those that were completed at once.
+    #[inline]
+    fn is_urgent(&self) -> bool {
+        // SAFETY: as in `get`.
+        self.shared().intake.is_urgent() || unsafe { &*self.back.get() }.is_urgent()
+    }
+
+    fn get_other(&self) -> Option<Message<B>> {
         if self.shared().intake.is_urgent() {
             self.fetch();
         }
-        // SAFETY: the inbox is one thread's, and nothing here comes back to it.
-        let record = unsafe { &mut *self.back.get() }.pop().or_else(|| self.came())?;
+        // SAFETY: as in `get`.
+        let back = unsafe { &mut *self.back.get() };
+        if let Some(record) = back.pop_urgent() {
+            return Some(self.got(record));
+        }
+        if let Some(message) = self.get_done() {
+            return Some(message);
+        }
+        let record = back.pop().or_else(|| self.came())?;
         Some(self.got(record))
+    }
+
+    /// The next of those that were completed at once.
+    #[inline]
+    fn get_done(&self) -> Option<Message<B>> {
+        // SAFETY: as in `get`.
+        let record = unsafe { &mut *self.done.get() }.pop()?;
+        self.outstanding.set(self.outstanding.get() - 1);
+        // SAFETY: back, taken off the list; a plain one has nothing to be let go of.
+        Some(unsafe { Message::as_it_is(record) })
     }
 
     /// What came back late, with the count that it brings.
@@ -336,6 +467,20 @@ impl<B: Send + 'static> Drop for Spends<'_, B> {
     }
 }
 
+/// Ends a message with `EIO` whose target unwound.
+struct Unwound<'i, B: Send + 'static> {
+    inbox: &'i Inbox<B>,
+    record: Rec<B>,
+}
+
+impl<B: Send + 'static> Drop for Unwound<'_, B> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: `begin` is gone, its request with it, and nothing was handed over.
+        unsafe { self.inbox.unwound(self.record) }
+    }
+}
+
 impl<B: Send + 'static> Drop for Inbox<B> {
     fn drop(&mut self) {
         let mut back = core::mem::replace(self.back.get_mut(), Queue::new());
@@ -345,8 +490,9 @@ impl<B: Send + 'static> Drop for Inbox<B> {
         } else {
             intake.close(&mut back)
         };
-        while let Some(record) = back.pop() {
-            drop(self.got(record));
+        while let Some(record) = back.pop().or_else(|| self.done.get_mut().pop()) {
+            // SAFETY: back, and taken off its list.
+            drop(unsafe { Message::from_record(record) });
         }
         // SAFETY: the inbox's own count, and those that no message carries.
         unsafe { Shared::count_down(self.shared, self.spare.get() + came + 1) }

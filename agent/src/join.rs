@@ -222,7 +222,7 @@ impl<B: Send + 'static> Inner<B> {
 unsafe fn lend_meter<B>(mut parent: Rec<B>, mut child: Rec<B>) -> LayerId {
     // SAFETY: as the caller's.
     let (parent, child) = unsafe { (parent.as_mut(), child.as_mut()) };
-    *child.meter = parent.meter.take();
+    child.set_meter(parent.set_meter(None));
     child.layer()
 }
 
@@ -232,7 +232,7 @@ unsafe fn take_meter_back<B>(mut parent: Rec<B>, mut child: Rec<B>, layer: Layer
     // SAFETY: as the caller's.
     let (parent, child) = unsafe { (parent.as_mut(), child.as_mut()) };
     child.switch_layer(layer);
-    *parent.meter = child.meter.take();
+    parent.set_meter(child.set_meter(None));
 }
 
 /// The port of a child that does not outlive the port.

@@ -97,11 +97,11 @@ impl<B> Keeper<B> {
 }
 
 /// The part of a record that only a kept message needs.
-#[repr(C)] // what every kept message needs first
+#[repr(C)] // what every one of them needs first
 pub(crate) struct Late<B: 'static> {
-    pub(crate) rest: MaybeUninit<Rest<B>>,
     /// Who asked to keep the message; written before anything else here.
     pub(crate) keeping: MaybeUninit<Keeper<B>>,
+    pub(crate) rest: MaybeUninit<Rest<B>>,
     /// The first `Record::frames` are written; the one nearest to the keeper comes first.
     pub(crate) frames: [MaybeUninit<Frame<B>>; MAX_DEPTH],
 }
@@ -110,19 +110,31 @@ impl<B> Late<B> {
     #[inline]
     pub(crate) const fn uninit() -> Late<B> {
         Late {
-            rest: MaybeUninit::uninit(),
             keeping: MaybeUninit::uninit(),
+            rest: MaybeUninit::uninit(),
             frames: [const { MaybeUninit::uninit() }; MAX_DEPTH],
         }
     }
 }
 
-/// Where sender, holder and aborter meet.
-#[repr(C)] // what sender and holder write first
-pub(crate) struct Rest<B: 'static> {
+/// What sender and holder of a kept message write, the one after the other.
+#[repr(C)]
+pub(crate) struct Course<B: 'static> {
     pub(crate) state: State,
-    /// The holder's own: link, how it goes on, how it ended.
+    /// The holder's own.
     pub(crate) own: Cell<Own<B>>,
+}
+
+impl<B> Course<B> {
+    #[inline]
+    pub(crate) fn new(reply: Reply<B>) -> Course<B> {
+        let own = Own { next: None, status: Status::OK, reply, resume: Resume::Begin };
+        Course { state: State::new(), own: Cell::new(own) }
+    }
+}
+
+/// Where sender, holder and aborter meet.
+pub(crate) struct Rest<B: 'static> {
     /// The sender's, until it waits; then its waker's.
     pub(crate) waker: Cell<Option<Waker>>,
     /// Who can be asked to abort, where the state says so.
@@ -134,33 +146,49 @@ pub(crate) struct Rest<B: 'static> {
     pub(crate) next_abort: Cell<Option<Pinned<B>>>,
     /// What the sender is to drain, where the state says so.
     pub(crate) drain: Cell<Option<NonNull<Guard<B>>>>,
+    /// The holder's.
+    #[cfg(feature = "alloc")]
+    pub(crate) holds: Cell<Holds<B>>,
 }
 
-/// What only the current holder of the message touches.
-#[repr(C)]
+/// What only the current holder of the message touches: link, how it goes on, how it ended.
 pub(crate) struct Own<B: 'static> {
     pub(crate) next: Option<NonNull<Record<B>>>,
-    pub(crate) resume: Resume,
     pub(crate) status: Status,
     pub(crate) reply: Reply<B>,
-    /// The port that the message was sent to, and those that it was forwarded to.
+    pub(crate) resume: Resume,
+}
+
+impl<B> Own<B> {
+    /// Says where the reply goes. What was there needs no drop: a port that was replied to has
+    /// been taken out.
     #[cfg(feature = "alloc")]
-    pub(crate) hold: Option<Arc<dyn Port<B>>>,
-    #[cfg(feature = "alloc")]
-    pub(crate) holds: Vec<Arc<dyn Port<B>>>,
+    #[inline]
+    pub(crate) fn set_reply(&mut self, reply: Reply<B>) {
+        let before = core::mem::replace(&mut self.reply, reply);
+        debug_assert!(!matches!(before, Reply::Port(_)));
+        core::mem::forget(before);
+    }
+}
+
+/// The port that a message was sent to, and those that it was forwarded to.
+#[cfg(feature = "alloc")]
+pub(crate) struct Holds<B: 'static> {
+    first: Option<Arc<dyn Port<B>>>,
+    others: Vec<Arc<dyn Port<B>>>,
 }
 
 #[cfg(feature = "alloc")]
-impl<B> Own<B> {
+impl<B> Holds<B> {
     /// Keeps `port` alive until the sender has the message back.
     pub(crate) fn hold(&mut self, port: &Arc<dyn Port<B>>) -> Result<(), crate::Errno> {
-        if self.hold.iter().chain(&self.holds).any(|held| Arc::ptr_eq(held, port)) {
+        if self.first.iter().chain(&self.others).any(|held| Arc::ptr_eq(held, port)) {
             return Ok(());
         }
-        if self.hold.is_none() {
-            self.hold = Some(Arc::clone(port));
-        } else if self.holds.len() < MAX_HOLDS - 1 {
-            self.holds.push(Arc::clone(port));
+        if self.first.is_none() {
+            self.first = Some(Arc::clone(port));
+        } else if self.others.len() < MAX_HOLDS - 1 {
+            self.others.push(Arc::clone(port));
         } else {
             return Err(crate::Errno::ELOOP);
         }
@@ -168,17 +196,9 @@ impl<B> Own<B> {
     }
 
     /// The message is its sender's again.
-    #[inline]
-    pub(crate) fn release(&mut self) {
-        if self.hold.is_some() {
-            self.let_go();
-        }
-    }
-
-    #[cold]
-    fn let_go(&mut self) {
-        self.hold = None;
-        self.holds.clear();
+    pub(crate) fn let_go(&mut self) {
+        self.first = None;
+        self.others.clear();
     }
 }
 
@@ -216,24 +236,15 @@ pub(crate) enum Reply<B: 'static> {
 }
 
 impl<B> Rest<B> {
-    pub(crate) fn new(reply: Reply<B>) -> Rest<B> {
+    pub(crate) fn new() -> Rest<B> {
         Rest {
-            state: State::new(),
-            own: Cell::new(Own {
-                next: None,
-                resume: Resume::Begin,
-                status: Status::OK,
-                reply,
-                #[cfg(feature = "alloc")]
-                hold: None,
-                #[cfg(feature = "alloc")]
-                holds: Vec::new(),
-            }),
             waker: Cell::new(None),
             keeper: Cell::new(MaybeUninit::uninit()),
             abort_at: Cell::new(None),
             next_abort: Cell::new(None),
             drain: Cell::new(None),
+            #[cfg(feature = "alloc")]
+            holds: Cell::new(Holds { first: None, others: Vec::new() }),
         }
     }
 }

@@ -53,7 +53,7 @@ impl<B: 'static> Neighbour<B> {
     fn metered<'s>(&'s self, mut request: Request<'s, B>) -> Outcome<'s, B> {
         let before = request.record().layer();
         request.record_mut().switch_layer(self.layer);
-        if let Some(meter) = &mut *request.record_mut().meter {
+        if let Some(meter) = request.record_mut().meter() {
             meter.count(Counts { messages: 1, ..Counts::default() });
         }
         request.through_done(&*self.port, |record: &mut Record<B>| record.switch_layer(before))
@@ -63,7 +63,7 @@ impl<B: 'static> Neighbour<B> {
 impl<B: 'static> Port<B> for Neighbour<B> {
     #[inline]
     fn begin<'s>(&'s self, request: Request<'s, B>) -> Outcome<'s, B> {
-        if request.record().meter.is_some() {
+        if request.record().is_metered() {
             return self.metered(request);
         }
         self.port.begin(request)

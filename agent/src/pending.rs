@@ -102,20 +102,20 @@ impl<B: Send + 'static> Pending<B> {
 
 /// Leaves a waker for whoever replies; `false` where the message is back.
 fn leave_waker<B: 'static>(heap: &Heap<B>, waker: &Waker) -> bool {
-    let rest = heap.rest();
+    let (state, rest) = (heap.state(), heap.rest());
     // The waker that was left before is this side's again, unless it is being woken.
-    if rest.state.stop_waiting() {
+    if state.stop_waiting() {
         // SAFETY: nobody waits by the state's word, so the waker is the waiting side's.
         let left = unsafe { &mut *rest.waker.get() };
         if !left.as_ref().is_some_and(|left| left.will_wake(waker) || left_out("changed-waker")) {
             *left = Some(waker.clone());
         }
-        if rest.state.wait() {
+        if state.wait() {
             return true;
         }
     }
     // Replied; at the most a waker is being taken out.
-    while !rest.state.see().is_back() {
+    while !state.see().is_back() {
         pause();
     }
     false

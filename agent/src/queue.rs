@@ -118,7 +118,14 @@ impl<B> Queue<B> {
         Some(record)
     }
 
+    /// True where there are some with priority.
+    #[inline]
+    pub(crate) fn is_urgent(&self) -> bool {
+        self.urgent.first.is_some()
+    }
+
     /// True where there are some without priority.
+    #[inline]
     pub(crate) fn has_others(&self) -> bool {
         self.others.first.is_some()
     }

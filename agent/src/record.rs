@@ -1,12 +1,16 @@
 //! The head of a record: all that a message needs that is answered at once, in one cache line
-//! beside the body. Its late part is written only once a target has kept the message; until
-//! then it is uninitialised memory that costs nothing.
+//! beside the body. What stands behind it, its course, and its late part are written only once a
+//! target has kept the message; until then they are uninitialised memory that costs nothing.
 
 #[cfg(feature = "alloc")]
 use alloc::boxed::Box;
 #[cfg(feature = "alloc")]
 use core::mem::ManuallyDrop;
-use core::mem::MaybeUninit;
+use core::{
+    mem::{MaybeUninit, offset_of},
+    ops::Range,
+    ptr::NonNull,
+};
 
 #[cfg(feature = "alloc")]
 use crate::count::Meter;
@@ -14,13 +18,14 @@ use crate::{
     chain::{Chain, Gates},
     count::{Counts, LayerId, Packed},
     data::Slot,
-    late::Late,
+    late::{Course, Late, MAX_DEPTH},
+    status::Errno,
 };
 
 bitflags::bitflags! {
     /// What the sender chose.
     #[derive(Clone, Copy, PartialEq, Eq)]
-    pub(crate) struct Flags: u8 {
+    pub(crate) struct Flags: u16 {
         /// The sender does not wait, so the message may queue behind what its own chain holds.
         const SENT = 1;
         /// Queues put the message before those without.
@@ -35,6 +40,14 @@ bitflags::bitflags! {
         const DROPPED = 32;
         /// The late part is complete, and with it the state.
         const WHOLE = 64;
+        /// Only a part of the data may be seen now.
+        const NARROWED = 128;
+        /// There are counts but for the message itself.
+        const COUNTED = 256;
+        /// There is a meter.
+        const METERED = 512;
+        /// A port is kept alive, or several.
+        const HOLDS = 1024;
     }
 }
 
@@ -42,46 +55,79 @@ bitflags::bitflags! {
 /// these stores.
 #[repr(C)]
 pub(crate) struct Record<B: 'static> {
+    /// Names given, in private memory of the sender; the first `named` are written.
+    names: [MaybeUninit<*const [u8]>; 2],
+    /// The first `held` are written.
+    gates: Gates,
+    /// What few messages use is a whole number of cache lines.
+    apart: [MaybeUninit<u64>; 4],
     pub(crate) data: Slot,
     pub(crate) late: *mut Late<B>,
     /// Dropped by those who put one in: most messages have none, and needn't look.
     #[cfg(feature = "alloc")]
-    pub(crate) meter: ManuallyDrop<Option<Box<Meter>>>,
+    meter: ManuallyDrop<Option<Box<Meter>>>,
     /// But for the message itself.
     extra: Packed,
     pub(crate) flags: Flags,
-    /// Names given, up to two (a path; where a rename or link goes).
-    named: u8,
-    /// Frames written.
-    pub(crate) frames: u8,
     /// Frames written, and room for those of the layers that are passing the message down.
     pub(crate) depth: u8,
+    /// Frames written.
+    pub(crate) frames: u8,
     /// Serializers held.
     held: u8,
+    /// Names given, up to two (a path; where a rename or link goes).
+    named: u8,
+    /// From the flags on, all is looked at as one word.
+    spare: [u8; 2],
+    /// Begins a cache line, which the course shares where there is room.
     pub(crate) body: B,
-    /// In private memory of the sender; the first `named` are written.
-    names: [MaybeUninit<*const [u8]>; 2],
-    /// The first `held` are written.
-    gates: Gates,
+}
+
+/// A record, and its course at a place that is known from the record's.
+#[repr(C)]
+pub(crate) struct Whole<B: 'static> {
+    pub(crate) record: Record<B>,
+    pub(crate) course: MaybeUninit<Course<B>>,
+}
+
+impl<B> Whole<B> {
+    #[inline]
+    pub(crate) fn new(record: Record<B>) -> Whole<B> {
+        Whole { record, course: MaybeUninit::uninit() }
+    }
+
+    /// The record, as what leads to the course too.
+    #[inline]
+    pub(crate) fn record_in(this: NonNull<Whole<B>>) -> NonNull<Record<B>> {
+        this.cast()
+    }
+
+    /// The course of a record that is a whole one's.
+    #[inline]
+    pub(crate) fn course_of(record: NonNull<Record<B>>) -> *mut Course<B> {
+        record.as_ptr().wrapping_byte_add(offset_of!(Whole<B>, course)).cast()
+    }
 }
 
 impl<B> Record<B> {
     #[inline]
     pub(crate) fn new(body: B, data: Slot, late: *mut Late<B>) -> Record<B> {
         Record {
+            names: [const { MaybeUninit::uninit() }; 2],
+            gates: Gates::uninit(),
+            apart: [MaybeUninit::uninit(); 4],
             data,
             late,
             #[cfg(feature = "alloc")]
             meter: ManuallyDrop::new(None),
             extra: Packed::ZERO,
             flags: Flags::empty(),
-            named: 0,
-            frames: 0,
             depth: 0,
+            frames: 0,
             held: 0,
+            named: 0,
+            spare: [0; 2],
             body,
-            names: [const { MaybeUninit::uninit() }; 2],
-            gates: Gates::uninit(),
         }
     }
 
@@ -91,25 +137,79 @@ impl<B> Record<B> {
         (self.frames, self.depth, self.held) = (0, 0, 0);
     }
 
-    /// Makes the record ready to be sent once more. Mostly there is nothing to do, and then nothing
-    /// is written: both ends keep the cache line.
+    /// True of a message that is sent with nothing special, and that its last way has left as it
+    /// was: as of most. It can be sent as it is, and nothing is written: both ends keep the cache
+    /// line.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        const PLAIN: [u8; 2] = Flags::SENT.union(Flags::WHOLE).bits().to_ne_bytes();
+        let [low, high] = self.flags.bits().to_ne_bytes();
+        let [one, two] = self.spare;
+        // One load, as the compiler sees.
+        let word = [low, high, self.depth, self.frames, self.held, self.named, one, two];
+        u64::from_ne_bytes(word) == u64::from_ne_bytes([PLAIN[0], PLAIN[1], 0, 0, 0, 0, 0, 0])
+    }
+
+    /// Makes the record ready to be sent once more.
     #[cfg(feature = "alloc")]
     #[inline]
     pub(crate) fn rewind(&mut self) {
-        let passed =
-            [self.frames, self.depth, self.held, self.flags.bits() & Flags::DROPPED.bits()];
-        if u32::from_ne_bytes(passed) != 0 || !self.data.is_wide() || !self.extra.is_zero() {
+        if !self.is_plain() {
             self.wind_back();
         }
     }
 
     #[cfg(feature = "alloc")]
     #[cold]
-    fn wind_back(&mut self) {
+    pub(crate) fn wind_back(&mut self) {
         self.restart();
         self.flags.remove(Flags::DROPPED);
-        self.data.widen();
+        self.widen();
         self.clear_counts();
+    }
+
+    /// As `Slot::narrow`.
+    pub(crate) fn narrow(&mut self, range: Range<usize>) -> Result<(), Errno> {
+        self.flags.insert(Flags::NARROWED);
+        self.data.narrow(range)
+    }
+
+    /// As `Slot::restore`.
+    pub(crate) fn restore(&mut self, part: (usize, usize)) -> Result<(), Errno> {
+        self.flags.insert(Flags::NARROWED);
+        self.data.restore(part)
+    }
+
+    #[cfg(feature = "alloc")]
+    fn widen(&mut self) {
+        self.flags.remove(Flags::NARROWED);
+        self.data.widen();
+    }
+
+    /// Counts one more layer that passes the message down; false where there is more to do: a
+    /// meter, or no room. It is left by [`go_up`](Record::go_up).
+    #[inline]
+    pub(crate) fn go_down(&mut self) -> bool {
+        const { assert!(MAX_DEPTH.is_power_of_two()) };
+        const METERED: [u8; 2] = Flags::METERED.bits().to_ne_bytes();
+        const STOP: [u8; 4] = [METERED[0], METERED[1], MAX_DEPTH as u8, 0];
+        // SAFETY: flags, depth and frames, which lie in the record one after the other.
+        let word = unsafe {
+            let record = core::ptr::from_ref(self).cast::<u8>();
+            record.add(offset_of!(Record<B>, flags)).cast::<u32>().read()
+        };
+        if word & u32::from_ne_bytes(STOP) != 0 {
+            return false;
+        }
+        self.depth += 1;
+        true
+    }
+
+    /// The layer below is through with the message.
+    #[inline]
+    pub(crate) fn go_up(&mut self) {
+        self.depth -= 1;
     }
 
     /// The serializers that the message's chain of calls holds.
@@ -193,21 +293,45 @@ impl<B> Record<B> {
 
     /// Counts from the message itself on.
     pub(crate) fn clear_counts(&mut self) {
+        self.flags.remove(Flags::COUNTED);
         self.extra = Packed::ZERO;
     }
 
     /// Adds counts that the meter has had.
     pub(crate) fn add(&mut self, counts: Counts) {
+        self.flags.insert(Flags::COUNTED);
         self.extra.add(counts);
     }
 
     #[inline]
     pub(crate) fn count(&mut self, counts: Counts) {
+        self.flags.insert(Flags::COUNTED);
         self.extra.add(counts);
         #[cfg(feature = "alloc")]
         if let Some(meter) = &mut *self.meter {
             meter.count(counts);
         }
+    }
+
+    /// Reads costs by layer; what was set before.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn set_meter(&mut self, meter: Option<Box<Meter>>) -> Option<Box<Meter>> {
+        self.flags.set(Flags::METERED, meter.is_some());
+        core::mem::replace(&mut *self.meter, meter)
+    }
+
+    /// The meter, if there is one.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub(crate) fn meter(&mut self) -> Option<&mut Meter> {
+        self.meter.as_deref_mut()
+    }
+
+    /// True where costs are read by layer.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub(crate) fn is_metered(&self) -> bool {
+        self.meter.is_some()
     }
 
     #[inline]
@@ -236,6 +360,13 @@ mod tests {
 
     #[test]
     fn what_an_inline_call_touches_is_one_cache_line_beside_the_body() {
-        assert_eq!(core::mem::offset_of!(Record<u64>, body), 64);
+        let (head, body) = (offset_of!(Record<u64>, data), offset_of!(Record<u64>, body));
+        assert_eq!((head % 64, body), (0, head + 64));
+    }
+
+    #[test]
+    fn a_small_body_shares_its_cache_line_with_the_course() {
+        let first = offset_of!(Whole<u64>, record.body);
+        assert!(offset_of!(Whole<u64>, course) + size_of::<Course<u64>>() <= first + 64);
     }
 }

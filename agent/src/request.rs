@@ -4,10 +4,12 @@ use core::{marker::PhantomData, ptr::NonNull};
 
 use crate::{
     access,
+    count::LayerId,
     exchange::sealed,
     late::{Frame, Keeper, MAX_DEPTH, Through},
     port::{Port, Saved},
     record::{Flags, Record},
+    state::Seen,
     status::{Errno, Status},
     sync::left_out,
 };
@@ -166,7 +168,9 @@ impl<'s, B> Request<'s, B> {
         // SAFETY: held by the request, and complete where the flag says so.
         unsafe {
             let whole = self.record.as_ref().flags.contains(Flags::WHOLE);
-            whole && access::state(self.record).see().is_aborted() && !left_out("is-aborted")
+            // What has been replied is the message before this one.
+            let asked = |seen: Seen| seen.is_aborted() && !seen.is_replied();
+            whole && asked(access::state(self.record).see()) && !left_out("is-aborted")
         }
     }
 
@@ -216,6 +220,30 @@ impl<'s, B> Request<'s, B> {
         saved: Saved,
         down: impl FnOnce(Request<'s, B>) -> Outcome<'s, B>,
     ) -> Outcome<'s, B> {
+        if !self.head().go_down() {
+            let [one, two, three] = saved;
+            return self.forward_noted(layer, one, two, three, down);
+        }
+        let record = self.record;
+        match down(self).ended {
+            // SAFETY: the message is back, so the record is this layer's again.
+            Ended::Done(status) => unsafe { Request::new(record) }.done_below(layer, status, saved),
+            // SAFETY: not handed over yet, so the record is still this chain's.
+            Ended::Kept(record) => unsafe { Request::new(record) }.kept_below(layer, saved, 0),
+        }
+    }
+
+    /// The same for a message with a meter, or that has been through too many layers.
+    #[cold]
+    fn forward_noted<L: Port<B> + 's>(
+        mut self,
+        layer: &'s L,
+        one: u64,
+        two: u64,
+        three: u64,
+        down: impl FnOnce(Request<'s, B>) -> Outcome<'s, B>,
+    ) -> Outcome<'s, B> {
+        let saved = [one, two, three];
         let head = self.head();
         if head.depth as usize == MAX_DEPTH {
             return self.done(Errno::ELOOP);
@@ -224,22 +252,37 @@ impl<'s, B> Request<'s, B> {
         let row = head.layer();
         let record = self.record;
         match down(self).ended {
-            Ended::Done(status) => {
-                // SAFETY: the message is back, so the record is this layer's again.
-                let mut request = unsafe { Request::new(record) };
-                request.head().depth -= 1;
-                layer.up(request, status, saved)
-            }
-            Ended::Kept(record) => {
-                let port: *const (dyn Port<B> + 's) = layer;
-                // SAFETY: only the bound is changed; see `keep`.
-                let port: *const (dyn Port<B> + 'static) = unsafe { core::mem::transmute(port) };
-                // SAFETY: not handed over yet, so the record is still this chain's.
-                let mut request = unsafe { Request::new(record) };
-                request.push(Frame { port, saved, guard: None, layer: row });
-                Outcome { ended: Ended::Kept(record), brand: PhantomData }
-            }
+            // SAFETY: as in `forward_by`.
+            Ended::Done(status) => unsafe { Request::new(record) }.done_below(layer, status, saved),
+            // SAFETY: as in `forward_by`.
+            Ended::Kept(record) => unsafe { Request::new(record) }.kept_below(layer, saved, row),
         }
+    }
+
+    /// A layer hears that the message was completed below at once.
+    #[inline]
+    fn done_below<L: Port<B> + 's>(
+        mut self,
+        layer: &'s L,
+        status: Status,
+        saved: Saved,
+    ) -> Outcome<'s, B> {
+        self.head().go_up();
+        layer.up(self, status, saved)
+    }
+
+    /// A layer is to hear of the completion of a message that was kept below.
+    fn kept_below<L: Port<B> + 's>(
+        mut self,
+        layer: &'s L,
+        saved: Saved,
+        row: LayerId,
+    ) -> Outcome<'s, B> {
+        let port: *const (dyn Port<B> + 's) = layer;
+        // SAFETY: only the bound is changed; see `keep`.
+        let port: *const (dyn Port<B> + 'static) = unsafe { core::mem::transmute(port) };
+        self.push(Frame { port, saved, guard: None, layer: row });
+        Outcome { ended: Ended::Kept(self.record), brand: PhantomData }
     }
 
     /// Begins the message at `port`; where it is completed at once, `after` sees the record.

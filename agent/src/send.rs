@@ -12,28 +12,23 @@ use crate::{
     data::{Bytes, Data, Slot},
     ending,
     flight::Started,
-    late::{Late, Reply, Rest},
+    late::{Course, Late, Reply, Rest},
     pending::{Pending, Ticket},
     port::{MessageId, Port},
-    record::{Flags, Record},
+    record::{Flags, Record, Whole},
     reply::ReplyPort,
     state::State,
     status::Status,
     sync::{Counted, left_out},
 };
 
-/// Record, late part and belongings in one allocation. What every message needs of the late part
-/// comes first and is a cache line, the record's head another.
+/// Record, late part and belongings in one allocation. The record begins at a cache line.
 #[repr(C, align(64))]
 pub(crate) struct Heap<B: 'static> {
+    whole: UnsafeCell<Whole<B>>,
     late: UnsafeCell<Late<B>>,
-    record: Line<UnsafeCell<Record<B>>>,
     pub(crate) owned: UnsafeCell<Owned>,
 }
-
-/// Begins at a cache line.
-#[repr(C, align(64))]
-pub(crate) struct Line<T>(T);
 
 #[derive(Default)]
 pub(crate) struct Owned {
@@ -60,7 +55,7 @@ impl<B: 'static> Heap<B> {
     pub(crate) fn record_of(heap: *const Heap<B>) -> NonNull<Record<B>> {
         // SAFETY: inside the allocation, and so not null.
         unsafe {
-            let record = heap.byte_add(offset_of!(Heap<B>, record)).cast_mut();
+            let record = heap.byte_add(offset_of!(Heap<B>, whole)).cast_mut();
             NonNull::new_unchecked(record.cast())
         }
     }
@@ -72,7 +67,7 @@ impl<B: 'static> Heap<B> {
     #[inline]
     pub(crate) unsafe fn of(record: NonNull<Record<B>>) -> *const Heap<B> {
         // SAFETY: as the caller's: the pointer came from one to the whole.
-        unsafe { record.as_ptr().byte_sub(offset_of!(Heap<B>, record)) }.cast_const().cast()
+        unsafe { record.as_ptr().byte_sub(offset_of!(Heap<B>, whole)) }.cast_const().cast()
     }
 
     #[inline]
@@ -88,7 +83,8 @@ impl<B: 'static> Heap<B> {
 
     #[inline]
     pub(crate) fn state(&self) -> &State {
-        &self.rest().state
+        // SAFETY: written by `Message::new`, alive as long as the allocation.
+        unsafe { access::state(Heap::record_of(self)) }
     }
 }
 
@@ -125,11 +121,14 @@ impl<B: 'static> Message<B> {
         // ports alive is let go of only now: they may be what replied. Somebody may wait for the
         // message the next time, so it may not be dropped then.
         unsafe {
-            access::own(Heap::raw(&heap)).release();
-            let flags = &mut (*heap.record.0.get()).flags;
-            let of_last = Flags::DROPPABLE.union(Flags::TICKET);
+            let flags = &mut (*heap.whole.get()).record.flags;
+            let of_last = Flags::DROPPABLE.union(Flags::TICKET).union(Flags::HOLDS);
             if flags.intersects(of_last) {
+                let holds = flags.contains(Flags::HOLDS);
                 flags.remove(of_last);
+                if holds {
+                    (*heap.rest().holds.get()).let_go();
+                }
             }
         }
         Message { heap, body: PhantomData }
@@ -148,6 +147,17 @@ impl<B: 'static> Message<B> {
 }
 
 impl<B: 'static> Message<B> {
+    /// The same for one that is as it was when it was sent.
+    ///
+    /// # Safety
+    /// As [`from_record`](Message::from_record); and it keeps no port alive, nobody has a ticket
+    /// for it, and no queue may drop it.
+    #[inline]
+    pub(crate) unsafe fn as_it_is(record: NonNull<Record<B>>) -> Message<B> {
+        // SAFETY: as the caller's.
+        Message { heap: unsafe { Counted::from_raw(Heap::of(record)) }, body: PhantomData }
+    }
+
     /// True where the message was last sent from an inbox.
     #[inline]
     pub(crate) fn is_of_inbox(&self) -> bool {
@@ -164,19 +174,18 @@ impl<B: 'static> Message<B> {
 impl<B: Send + 'static> Message<B> {
     /// A message that asks `body`.
     pub fn new(body: B) -> Message<B> {
+        let record = Record::new(body, Slot::new(Data::NONE), core::ptr::null_mut());
         let heap = Counted::new(Heap {
+            whole: UnsafeCell::new(Whole::new(record)),
             late: UnsafeCell::new(Late::uninit()),
-            record: Line(UnsafeCell::new(Record::new(
-                body,
-                Slot::new(Data::NONE),
-                core::ptr::null_mut(),
-            ))),
             owned: UnsafeCell::new(Owned::default()),
         });
-        let late = heap.late.get();
         // SAFETY: nobody else has the allocation yet.
-        let (record, rest) = unsafe { (&mut *heap.record.0.get(), &mut (*late).rest) };
-        rest.write(Rest::new(Reply::Nobody(PhantomData)));
+        let (whole, late) = unsafe { (&mut *heap.whole.get(), heap.late.get()) };
+        whole.course.write(Course::new(Reply::Nobody(PhantomData)));
+        // SAFETY: as above.
+        unsafe { (*late).rest.write(Rest::new()) };
+        let record = &mut whole.record;
         record.late = late;
         record.flags = Flags::SENT | Flags::WHOLE;
         Message { heap, body: PhantomData }
@@ -184,12 +193,12 @@ impl<B: Send + 'static> Message<B> {
 
     fn record(&self) -> &Record<B> {
         // SAFETY: not in flight, so the record is this value's alone.
-        unsafe { &*self.heap.record.0.get() }
+        unsafe { &(*self.heap.whole.get()).record }
     }
 
     fn record_mut(&mut self) -> &mut Record<B> {
         // SAFETY: as `record`.
-        unsafe { &mut *self.heap.record.0.get() }
+        unsafe { &mut (*self.heap.whole.get()).record }
     }
 
     fn owned_mut(&mut self) -> &mut Owned {
@@ -245,7 +254,7 @@ impl<B: Send + 'static> Message<B> {
         &mut self,
         meter: Option<alloc::boxed::Box<Meter>>,
     ) -> Option<alloc::boxed::Box<Meter>> {
-        core::mem::replace(&mut *self.record_mut().meter, meter)
+        self.record_mut().set_meter(meter)
     }
 
     /// What the message cost, with those that it caused.
@@ -347,36 +356,54 @@ impl<B: Send + 'static> Message<B> {
     #[inline]
     pub(crate) fn start(mut self, reply: Reply<B>, origin: Option<&Origin>) -> Started<B> {
         self.prepare(origin);
-        let state = self.heap.state();
         let future = matches!(reply, Reply::Future);
         let shared = self.record().flags.contains(Flags::TICKET);
+        let state = self.heap.state();
         state.start(state.sends().wrapping_add(1), shared, future);
-        // SAFETY: not in flight, so this value is the holder. What is there needs no drop: a
-        // port that was replied to has been taken out.
-        let before =
-            core::mem::replace(unsafe { &mut access::own(Heap::raw(&self.heap)).reply }, reply);
-        debug_assert!(!matches!(before, Reply::Port(_)));
-        core::mem::forget(before);
+        // SAFETY: not in flight, so this value is the holder.
+        unsafe { access::own(Heap::raw(&self.heap)) }.set_reply(reply);
         // The message is in flight from here on: delivery makes the value again.
         Started(self.into_record())
     }
 
-    /// Puts the message under way, as one that nobody else knows of.
+    /// The message, to be begun as a call is, and on behalf of nobody.
     #[inline]
-    pub(crate) fn start_alone(&mut self, origin: &Origin) -> NonNull<Record<B>> {
-        self.prepare(Some(origin));
-        self.record_mut().flags.remove(Flags::DROPPED);
-        let state = self.heap.state();
-        state.start(state.sends().wrapping_add(1), false, false);
+    pub(crate) fn start_alone(&mut self) -> NonNull<Record<B>> {
+        self.record_mut().rewind();
         Heap::raw(&self.heap)
     }
 
-    /// Makes a ticket for such a message, before it is given to its keeper.
+    /// Puts such a message under way, before it is given to its keeper.
     pub(crate) fn share(&mut self) -> Ticket<B> {
         self.expect_abort();
         let state = self.heap.state();
-        state.start(state.sends(), true, false);
+        state.start(state.sends().wrapping_add(1), true, false);
         Ticket::new(Counted::clone(&self.heap), state.sends())
+    }
+
+    /// Such a message was completed at once.
+    #[inline]
+    pub(crate) fn end_alone(&mut self, status: Status) {
+        // SAFETY: not in flight, so this value is the holder.
+        unsafe { access::own(Heap::raw(&self.heap)) }.status = status;
+        if self.record().flags.contains(Flags::TICKET) {
+            self.end_noted();
+        }
+    }
+
+    /// Whoever has a ticket sees that the send is over.
+    #[cold]
+    fn end_noted(&mut self) {
+        let state = self.heap.state();
+        state.start(state.sends().wrapping_add(1), false, false);
+        state.back_at_once();
+        self.record_mut().flags.remove(Flags::TICKET);
+    }
+
+    /// See [`Record::is_plain`].
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.record().is_plain()
     }
 
     /// Puts the message under way as the child of another one that is begun: with names and
@@ -392,6 +419,7 @@ impl<B: Send + 'static> Message<B> {
         // SAFETY: held by the caller.
         let parent = unsafe { parent.as_mut() };
         let inherited = Flags::SENT | Flags::PRIORITY;
+        self.record_mut().wind_back();
         self.record_mut().flags = parent.flags & inherited | Flags::WHOLE;
         // An abort of the parent needs a way to the child.
         self.expect_abort();
@@ -473,7 +501,10 @@ impl<B: Send + 'static> Droppable<B> {
 impl<B> Drop for Heap<B> {
     fn drop(&mut self) {
         // SAFETY: written by `Message::new`, and nobody refers to it any more.
-        unsafe { self.late.get_mut().rest.assume_init_drop() }
-        drop(self.record.0.get_mut().meter.take());
+        unsafe {
+            self.late.get_mut().rest.assume_init_drop();
+            self.whole.get_mut().course.assume_init_drop();
+        }
+        drop(self.whole.get_mut().record.set_meter(None));
     }
 }

@@ -154,6 +154,12 @@ impl State {
         self.0.store(u64::from(send) << SEND | shared | future, Ordering::Relaxed);
     }
 
+    /// The next send, of which nobody else knows.
+    #[inline]
+    pub(crate) fn start_next(&self) {
+        self.start(self.sends().wrapping_add(1), false, false);
+    }
+
     /// The word for its holder, who learns nothing from others by it.
     #[inline]
     pub(crate) fn see_own(&self) -> Seen {

@@ -13,7 +13,7 @@ use std::{
 
 use agent::{
     Bytes, Call, Contained, Counts, Data, Errno, Exchange, Inbox, Kept, Message, MessageId, Meter,
-    Outcome, Port, ReplyPort, Request, Saved, Serialized, Spin, Status,
+    Neighbour, Origin, Outcome, Port, ReplyPort, Request, Saved, Serialized, Spin, Status,
 };
 use common::{Inline, Keeper, Layer, Park, Target, Trail, Unwinds, Up, block_on, tower};
 
@@ -160,6 +160,36 @@ fn a_ticket_is_good_for_one_send_while_it_is_away() {
     first.abort(); // sent again
     assert_eq!(keeper.aborts.load(Ordering::SeqCst), 1);
     assert!(!keeper.next().aborted());
+}
+
+#[test]
+fn a_ticket_of_a_message_that_is_begun_and_completed_at_once_says_so() {
+    let port = Neighbour::new(Arc::new(Inline), 0);
+    let mut sent = message();
+    let ticket = sent.ticket();
+    assert!(!ticket.is_done());
+    let back = sent.begin(Some(&mut Origin::root()), &port, |_| unreachable!("it is not kept"));
+    assert!(back.is_some() && ticket.is_done());
+}
+
+#[test]
+fn a_message_that_came_back_aborted_is_not_aborted_when_it_is_sent_again() {
+    struct Looks;
+    impl Port<Trail> for Looks {
+        fn begin<'s>(&'s self, request: Request<'s, Trail>) -> Outcome<'s, Trail> {
+            let status = if request.is_aborted() { Errno::EIO.into() } else { Status::OK };
+            request.done(status)
+        }
+    }
+    let (keeper, inbox) = (Keeper::new(), Inbox::new(1));
+    let mut sent = message();
+    let ticket = sent.ticket();
+    assert!(inbox.send(sent, &(keeper.clone() as Target)).is_ok());
+    ticket.abort();
+    keeper.next().done(Errno::ECANCELED);
+    let back = inbox.get().unwrap();
+    assert!(inbox.send(back, &(Arc::new(Looks) as Target)).is_ok());
+    assert_eq!(inbox.get().unwrap().status(), Status::OK);
 }
 
 #[test]

@@ -6,7 +6,7 @@
 
 use alloc::vec::Vec;
 
-use agent::{Errno, Status};
+use agent::Errno;
 
 use crate::{Exchange, Request, attr::FileKind, op::MAX_NAME};
 
@@ -32,30 +32,43 @@ const fn kind_code(kind: FileKind) -> u8 {
 impl Dirent<'_> {
     /// The entry as it lies in a sink. `ENAMETOOLONG` for a name past [`MAX_NAME`].
     pub fn to_bytes(&self) -> Result<Vec<u8>, Errno> {
-        if self.name.len() > MAX_NAME {
-            return Err(Errno::ENAMETOOLONG);
-        }
-        let mut bytes = alloc::vec![0; HEADER + self.name.len() + 1];
+        self.check()?;
+        let mut bytes = Vec::with_capacity(self.len());
         self.encode(&mut bytes);
         Ok(bytes)
     }
 
-    fn encode(&self, out: &mut [u8]) -> usize {
-        let len = HEADER + self.name.len() + 1;
-        out[..8].copy_from_slice(&self.inode.to_ne_bytes());
-        out[8..16].copy_from_slice(&self.next.to_ne_bytes());
-        out[16..18].copy_from_slice(&(len as u16).to_ne_bytes());
-        out[18] = kind_code(self.kind);
-        out[HEADER..len - 1].copy_from_slice(self.name);
-        out[len - 1] = 0;
-        len
+    fn check(&self) -> Result<(), Errno> {
+        if self.name.len() > MAX_NAME { Err(Errno::ENAMETOOLONG) } else { Ok(()) }
+    }
+
+    fn len(&self) -> usize {
+        HEADER + self.name.len() + 1
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        let mut header = [0; HEADER];
+        header[..8].copy_from_slice(&self.inode.to_ne_bytes());
+        header[8..16].copy_from_slice(&self.next.to_ne_bytes());
+        header[16..18].copy_from_slice(&(self.len() as u16).to_ne_bytes());
+        header[18] = kind_code(self.kind);
+        out.reserve(self.len());
+        out.extend_from_slice(&header);
+        out.extend_from_slice(self.name);
+        out.push(0);
     }
 }
 
-/// Puts entries into a request's sink, one after the other.
+/// Bytes of entries that are put into a sink at once.
+const ROOM: usize = 4096;
+
+/// Puts entries into a request's sink, one after the other, many at once.
 #[derive(Debug, Default)]
 pub struct Writer {
+    /// What is in the sink.
     at: usize,
+    /// What goes there next.
+    next: Vec<u8>,
     full: bool,
 }
 
@@ -65,26 +78,39 @@ impl Writer {
         Writer::default()
     }
 
-    /// Puts an entry in; `false` where it does not fit any more, and then none after it does.
+    /// Adds an entry; `false` where it does not fit any more, and then none after it does.
     /// `ENAMETOOLONG` for a name past [`MAX_NAME`]; else as [`Exchange::fill`].
     pub fn push(&mut self, request: &mut Request<'_>, entry: &Dirent<'_>) -> Result<bool, Errno> {
-        if entry.name.len() > MAX_NAME {
-            return Err(Errno::ENAMETOOLONG);
-        }
-        let mut bytes = [0; HEADER + MAX_NAME + 1];
-        let len = entry.encode(&mut bytes);
-        self.full |= request.len() - self.at < len;
+        entry.check()?;
+        let len = entry.len();
+        self.full |= request.len() - self.at - self.next.len() < len;
         if self.full {
             return Ok(false);
         }
-        request.fill(self.at, &bytes[..len])?;
-        self.at += len;
+        if self.next.len() + len > ROOM {
+            self.flush(request)?;
+        }
+        if self.next.capacity() == 0 {
+            self.next.reserve(ROOM.min(request.len()));
+        }
+        entry.encode(&mut self.next);
         Ok(true)
     }
 
-    /// The status of the readdir: bytes put in; `EINVAL` where not even one entry fitted.
-    pub fn status(&self) -> Status {
-        if self.full && self.at == 0 { Errno::EINVAL.into() } else { Status::ok(self.at) }
+    fn flush(&mut self, request: &mut Request<'_>) -> Result<(), Errno> {
+        if !self.next.is_empty() {
+            request.fill(self.at, &self.next)?;
+            self.at += self.next.len();
+            self.next.clear();
+        }
+        Ok(())
+    }
+
+    /// Ends the listing: the bytes put in; `EINVAL` where not even one entry fitted, else as
+    /// [`Exchange::fill`].
+    pub fn finish(mut self, request: &mut Request<'_>) -> Result<usize, Errno> {
+        self.flush(request)?;
+        if self.full && self.at == 0 { Err(Errno::EINVAL) } else { Ok(self.at) }
     }
 }
 
@@ -126,10 +152,9 @@ mod tests {
             Dirent { inode: 1, next: 1, kind: FileKind::Directory, name: b"." },
             Dirent { inode: 77, next: 9, kind: FileKind::Symlink, name: "ümlaut x".as_bytes() },
         ];
-        let mut bytes = [0; 128];
-        let first = all[0].encode(&mut bytes);
-        let second = all[1].encode(&mut bytes[first..]);
-        assert!(entries(&bytes[..first + second]).eq(all));
+        let mut bytes = Vec::new();
+        all.iter().for_each(|entry| entry.encode(&mut bytes));
+        assert!(entries(&bytes).eq(all));
     }
 
     #[test]

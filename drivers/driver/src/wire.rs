@@ -154,6 +154,20 @@ impl Parcel {
         words.op != code::WRITE
     }
 
+    /// What words ask of `node`, the handle's own object, where that carries nothing and needs no
+    /// right: a flush, a poll. `None` for all else.
+    #[inline]
+    pub fn bare(words: &Words, node: Node) -> Option<Op> {
+        let own = (words.window, words.object, words.len) == (0, 0, 0);
+        match words.op {
+            code::FLUSH if own => Some(Op::Flush { node }),
+            code::POLL if own => {
+                Some(Op::Poll { interest: Ready::from_bits(small(words.offset)?)? })
+            }
+            _ => None,
+        }
+    }
+
     /// What words alone ask of `node`. `None` for an operation that is unknown or carries a
     /// parcel, and for arguments that make no sense.
     #[inline]

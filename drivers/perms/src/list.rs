@@ -42,5 +42,5 @@ pub(crate) fn fill(request: &mut Request<'_>, entries: &[u8]) -> Result<usize, E
         writer.push(request, &entry)?;
     }
     debug_assert!(entries.len() <= request.len());
-    writer.status().result()
+    writer.finish(request)
 }

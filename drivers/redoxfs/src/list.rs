@@ -37,7 +37,7 @@ impl Volume {
                 let kind = FileKind::Directory;
                 let entry = Dirent { inode: inode.into(), next, kind, name };
                 if next > cookie && !writer.push(request, &entry)? {
-                    return writer.status().result();
+                    return writer.finish(request);
                 }
             }
             for (next, entry) in children(tx, node)?.iter().filter(|(next, _)| *next > cookie) {
@@ -45,7 +45,7 @@ impl Volume {
                     break;
                 }
             }
-            writer.status().result()
+            writer.finish(request)
         })
     }
 }

@@ -89,6 +89,6 @@ impl Dir {
                 break;
             }
         }
-        writer.status().result()
+        writer.finish(request)
     }
 }

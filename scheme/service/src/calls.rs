@@ -2,16 +2,15 @@
 //!
 //! What comes is copied, checked, then used; objects are numbers in the handle's own table.
 
-use std::sync::Arc;
-
-use agent::{Access, Bytes, Carries, Errno, Origin, Words};
-use driver::{Op, OpenFlags, PARCEL, Parcel, REPLY, describe_to};
+use agent::{Access, Bytes, Carries, Errno, Words};
+use driver::{Node, Op, OpenFlags, PARCEL, Parcel, REPLY, describe_to};
+use syscall::schemev2::Opcode;
 
 use crate::{
     handle::Handle,
-    late::{Then, message, put, take},
+    late::{Asked, Then, Work, put, take},
     serve::{Core, ROOT},
-    socket::{Answer, Ask},
+    socket::Ask,
 };
 
 /// The most data that a message brings, in bytes.
@@ -24,12 +23,8 @@ impl Core {
     /// operation; `EPROTO` for words that don't fit the payload; `EMSGSIZE` for too much of it;
     /// `EFAULT` for a window, or a part of one, that is not there; else the driver's answer.
     #[inline]
-    pub(crate) fn call(
-        self: &Arc<Core>,
-        handle: &Arc<Handle>,
-        ask: &Ask,
-        origin: &mut Origin,
-    ) -> Result<Option<Answer>, Errno> {
+    pub(crate) fn call<'a>(&self, work: &mut Work<'a>) -> Result<Asked<'a>, Errno> {
+        let Work { handle, ask, .. } = *work;
         if ask.handle() == ROOT {
             return Err(Errno::EBADF);
         }
@@ -37,12 +32,12 @@ impl Core {
         let words = Words::decode(ask.words());
         let carries = check_payload(ask, &words)?;
         if carries == Carries::Parcel {
-            return self.parcel(handle, words, ask, origin);
+            return parcel(work, words);
         }
         let object = object(&words);
         let op = Parcel::plain(&words, handle.node(object.into())?).ok_or(Errno::EPROTO)?;
         check_rights(handle, object, &op)?;
-        let mut message = message(op, handle.cred);
+        let mut message = work.message(op);
         if carries == Carries::Data {
             let access = if Parcel::fills(&words) { Access::FILL } else { Access::FETCH };
             match words.window {
@@ -54,32 +49,36 @@ impl Core {
             Op::Open { flags, .. } => Then::Opened(object, flags),
             _ => Then::Count,
         };
-        Ok(self.send(handle, mount, ask, message, then, origin))
+        Ok(Asked::Message(mount, message, then))
     }
+}
 
-    /// A message whose payload, or part of a window, has arguments and names, and takes the
-    /// reply's values. It is copied once, before anybody looks at it.
-    #[inline(never)]
-    fn parcel(
-        self: &Arc<Core>,
-        handle: &Arc<Handle>,
-        words: Words,
-        ask: &Ask,
-        origin: &mut Origin,
-    ) -> Result<Option<Answer>, Errno> {
-        let (mount, _, _) = handle.object()?;
-        if Parcel::asks_description(&words) {
-            put(handle, ask, &words, &describe_to(&mount.description))?;
-            return Ok(Some(Answer::count(REPLY)));
-        }
-        let bytes = take(handle, ask, &words, MAX_PARCEL)?;
-        let mut parcel = Parcel::unpack(&words, &bytes, handle.cred)?;
-        translate_nodes(handle, &mut parcel.body.op)?;
-        check_rights(handle, object(&words), &parcel.body.op)?;
-        let mut message = message(parcel.body.op, handle.cred);
-        message.set_names(parcel.names);
-        Ok(self.send(handle, mount, ask, message, Then::Values(words), origin))
+/// A message whose payload, or part of a window, has arguments and names, and takes the reply's
+/// values. It is copied once, before anybody looks at it.
+#[inline(never)]
+fn parcel<'a>(work: &mut Work<'a>, words: Words) -> Result<Asked<'a>, Errno> {
+    let Work { handle, ask, .. } = *work;
+    let (mount, _, _) = handle.object()?;
+    if Parcel::asks_description(&words) {
+        put(handle, ask, &words, &describe_to(&mount.description))?;
+        return Ok(Asked::Answered(REPLY));
     }
+    let bytes = take(handle, ask, &words, MAX_PARCEL)?;
+    let mut parcel = Parcel::unpack(&words, &bytes, handle.cred)?;
+    translate_nodes(handle, &mut parcel.body.op)?;
+    check_rights(handle, object(&words), &parcel.body.op)?;
+    let mut message = work.message(parcel.body.op);
+    message.set_names(parcel.names);
+    Ok(Asked::Message(mount, message, Then::Values))
+}
+
+/// What a message asks that is all in its words: the shortest way through the service.
+#[inline]
+pub(crate) fn bare(ask: &Ask, node: Node) -> Option<Op> {
+    if !ask.is(Opcode::Call) || ask.is_long() || ask.handle() == ROOT {
+        return None;
+    }
+    Parcel::bare(&Words::decode(ask.words()), node)
 }
 
 /// The object that the words name. With a window they name none, and the handle's own is meant.

@@ -1,10 +1,7 @@
 //! Messages to drivers on behalf of a request. One that is completed at once is answered by who
 //! sent it; one that a driver keeps is answered whenever it comes back. Nobody waits.
 
-use std::{
-    cell::Cell,
-    sync::{Arc, Mutex, Weak},
-};
+use std::sync::{Arc, Mutex, Weak};
 
 use agent::{Access, Bytes, Discard, Errno, Message, Origin, ReplyPort, Words};
 use driver::{Body, Cred, Node, Op, OpenFlags, Reply};
@@ -23,60 +20,81 @@ pub(crate) enum Then {
     Count,
     /// The object of this number has been opened.
     Opened(u32, OpenFlags),
-    /// The reply's values go where the parcel came from, which these words say.
-    Values(Words),
+    /// The reply's values go where the parcel came from.
+    Values,
     /// So much of what was read into private room goes to the request's buffer, from this place
     /// on.
-    Cut { skip: usize, len: usize },
+    Cut { skip: u32, len: u32 },
 }
 
-thread_local! {
-    /// A message to use again.
-    static SPARE: Cell<Option<Message<Body>>> = const { Cell::new(None) };
+/// A message that its thread uses again and again.
+#[derive(Default)]
+pub(crate) struct Spare(Option<Message<Body>>);
+
+impl Spare {
+    /// A message that asks this, without data and names.
+    #[inline(always)]
+    fn take(&mut self, op: Op, cred: Cred) -> Message<Body> {
+        let Some(mut message) = self.0.take() else { return Message::new(Body::new(op, cred)) };
+        let body = message.body_mut();
+        (body.op, body.cred, body.reply) = (op, cred, Reply::Nothing);
+        message
+    }
 }
 
-/// A message that asks this, without data and names.
-#[inline]
-pub(crate) fn message(op: Op, cred: Cred) -> Message<Body> {
-    let Ok(Some(mut spare)) = SPARE.try_with(Cell::take) else {
-        return Message::new(Body::new(op, cred));
-    };
-    let body = spare.body_mut();
-    (body.op, body.cred, body.reply) = (op, cred, Reply::Nothing);
-    spare
+/// What a request comes to.
+pub(crate) enum Asked<'a> {
+    /// A message, and what its reply leads to.
+    Message(&'a Arc<Mount>, Message<Body>, Then),
+    /// A count, without one.
+    Answered(usize),
 }
 
-/// The same on the request's buffer.
-#[inline]
-pub(crate) fn message_on(ask: &Ask, op: Op, cred: Cred, access: Access) -> Message<Body> {
-    let mut message = message(op, cred);
-    ask.lend_to(&mut message, access);
-    message
+/// A request that is performed, and what its messages are made of.
+pub(crate) struct Work<'a> {
+    pub(crate) handle: &'a Arc<Handle>,
+    pub(crate) ask: &'a Ask,
+    /// Where costs go to, while somebody reads them.
+    pub(crate) origin: Option<&'a mut Origin>,
+    pub(crate) spare: &'a mut Spare,
 }
 
-/// Puts a message aside to be used again. What it carried has been taken out.
-#[inline]
-fn put_aside(message: Message<Body>) {
-    let _ = SPARE.try_with(|spare| spare.set(Some(message)));
+impl<'a> Work<'a> {
+    /// A message that asks this, without data and names.
+    #[inline(always)]
+    pub(crate) fn message(&mut self, op: Op) -> Message<Body> {
+        self.spare.take(op, self.handle.cred)
+    }
+
+    /// The same on the request's buffer.
+    #[inline]
+    pub(crate) fn message_on(&mut self, op: Op, access: Access) -> Message<Body> {
+        let mut message = self.message(op);
+        self.ask.lend_to(&mut message, access);
+        message
+    }
 }
 
 impl Core {
     /// Sends the message. The request's answer, or none: it comes late.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn send(
         self: &Arc<Core>,
-        handle: &Arc<Handle>,
+        work: Work<'_>,
         mount: &Arc<Mount>,
-        ask: &Ask,
         message: Message<Body>,
         then: Then,
-        origin: &mut Origin,
     ) -> Option<Answer> {
+        let Work { handle, ask, origin, spare } = work;
         let back = message.begin(origin, &mount.port, |ticket| {
             self.flights.kept(ask, ticket);
             self.late(handle, mount, ask, then)
         });
-        Some(finish(handle, mount, ask, then, back?))
+        let mut message = back?;
+        let answer = finish(handle, mount, ask, then, &mut message);
+        // What it carried has been taken out.
+        spare.0 = Some(message);
+        Some(answer)
     }
 
     /// Where a message comes back to that a driver keeps.
@@ -95,23 +113,20 @@ impl Core {
 }
 
 /// Takes out what the message carried, and acts on its reply.
-#[inline]
+#[inline(always)]
 fn finish(
     handle: &Handle,
     mount: &Arc<Mount>,
     ask: &Ask,
     then: Then,
-    mut message: Message<Body>,
+    message: &mut Message<Body>,
 ) -> Answer {
     let result = message.status().result();
-    let count = match then {
-        Then::Count => {
-            message.drop_data();
-            result
-        }
-        _ => act(handle, mount, ask, then, &mut message, result),
-    };
-    put_aside(message);
+    if let Then::Count = then {
+        message.drop_data();
+        return result.map_or_else(Answer::error, Answer::count);
+    }
+    let count = act(handle, mount, ask, then, message, result);
     count.map_or_else(Answer::error, Answer::count)
 }
 
@@ -130,8 +145,10 @@ fn act(
     match then {
         Then::Count => {}
         Then::Opened(object, flags) => handle.opened(object.into(), flags)?,
-        Then::Values(words) => values(handle, mount, ask, &words, message.body())?,
-        Then::Cut { skip, len } => return cut(ask, &data, skip, len, count),
+        Then::Values => values(handle, mount, ask, message.body())?,
+        Then::Cut { skip, len } => {
+            return cut(ask, &data, skip as usize, len as usize, count);
+        }
     }
     Ok(count)
 }
@@ -165,17 +182,12 @@ pub(crate) fn put(handle: &Handle, ask: &Ask, words: &Words, bytes: &[u8]) -> Re
 }
 
 /// Puts the reply's values where the parcel came from.
-fn values(
-    handle: &Handle,
-    mount: &Arc<Mount>,
-    ask: &Ask,
-    words: &Words,
-    body: &Body,
-) -> Result<(), Errno> {
+fn values(handle: &Handle, mount: &Arc<Mount>, ask: &Ask, body: &Body) -> Result<(), Errno> {
     if let Op::Create { flags, .. } = body.op {
         created(handle, mount, body, flags)?;
     }
-    put(handle, ask, words, &number_reply(handle, body.reply, mount)?.encode())
+    let words = Words::decode(ask.words());
+    put(handle, ask, &words, &number_reply(handle, body.reply, mount)?.encode())
 }
 
 /// Passes on what was read into private room, of which `read` bytes are there.
@@ -231,7 +243,7 @@ impl ReplyPort<Body> for Late {
         let Some((core, ask)) = core.zip(ask) else { return drop(message.take_data()) };
         let mut origin = Origin::root();
         origin.set_meter(message.set_meter(None));
-        let answer = finish(&self.handle, &self.mount, &ask, self.then, message);
+        let answer = finish(&self.handle, &self.mount, &ask, self.then, &mut message);
         if origin.is_metered() {
             count_boundary(&ask, &mut origin);
             core.stats.fold(origin);

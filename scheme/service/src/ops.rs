@@ -12,11 +12,11 @@ use syscall::{
 
 use crate::{
     handle::{Handle, Place, lock},
-    late::{Then, message, message_on},
+    late::{Asked, Then, Work},
     layout::{stat, statvfs, times},
     mount::{Asker, Mount},
     serve::Core,
-    socket::{Answer, Ask},
+    socket::Ask,
     stats::Figures,
 };
 
@@ -49,6 +49,25 @@ impl Std {
             StdFsCallKind::Futimens => Std::Utimens,
             _ => return Err(Errno::EOPNOTSUPP),
         })
+    }
+
+    /// True where a listing is asked for.
+    #[inline]
+    pub(crate) fn lists(ask: &Ask) -> bool {
+        let kind = StdFsCallKind::Getdents as u64;
+        ask.is(Opcode::StdFsCall) && ask.arg(3) == kind || ask.is(Opcode::Getdents)
+    }
+
+    /// Where a listing begins. `EINVAL` for entries of another form.
+    fn cookie(ask: &Ask) -> Result<u64, Errno> {
+        let std = match ask.opcode() {
+            Some(Opcode::Getdents) => Std::from_opcode(Opcode::Getdents, ask),
+            _ => Some(Std::from_words(ask.words())?),
+        };
+        match std {
+            Some(Std::Dents { cookie, header: DIRENT_HEADER }) => Ok(cookie),
+            _ => Err(Errno::EINVAL),
+        }
     }
 
     /// From an opcode of its own.
@@ -110,8 +129,8 @@ impl Core {
                 let id = |id| (id != u32::MAX).then_some(id);
                 set(handle, SetAttr { uid: id(uid), gid: id(gid), ..SetAttr::default() }, origin)
             }
-            Std::Dents { header, .. } if header != DIRENT_HEADER => Err(Errno::EINVAL),
-            Std::Dents { cookie, .. } => self.list(handle, cookie, ask, origin),
+            // A message of its own, which `list` makes.
+            Std::Dents { .. } => Err(Errno::EOPNOTSUPP),
             Std::Stat => {
                 put(ask, &stat(&attr_of(handle, origin)?))?;
                 Ok(0)
@@ -139,54 +158,30 @@ impl Core {
 
     /// What a read of a handle asks.
     #[inline]
-    pub(crate) fn read(
-        self: &Arc<Core>,
-        handle: &Arc<Handle>,
-        ask: &Ask,
-        origin: &mut Origin,
-    ) -> Result<Option<Answer>, Errno> {
+    pub(crate) fn read<'a>(&self, work: &mut Work<'a>) -> Result<Asked<'a>, Errno> {
+        let Work { handle, ask, .. } = *work;
         let offset = offset(handle, ask)?;
         let (mount, op) = match &handle.place {
             Place::Names => return Err(Errno::EISDIR),
             Place::NewLink { .. } | Place::Port(_) => return Err(Errno::EBADF),
             Place::Text { bytes, figures } => {
                 let count = self.read_text(bytes, *figures, offset, ask)?;
-                return Ok(Some(Answer::count(count)));
+                return Ok(Asked::Answered(count));
             }
             Place::Object { mount, node, kind: FileKind::Symlink } if offset == 0 => {
                 (mount, Op::Readlink { node: *node })
             }
-            Place::Object { kind: FileKind::Symlink, .. } => return Ok(Some(Answer::count(0))),
+            Place::Object { kind: FileKind::Symlink, .. } => return Ok(Asked::Answered(0)),
             Place::Object { mount, node, .. } => {
                 handle.may(OpenFlags::READ)?;
                 if !aligned(mount, offset, ask.len()) {
-                    return Ok(self.read_ragged(handle, mount, offset, ask, origin));
+                    return Ok(read_ragged(work, mount, offset));
                 }
                 (mount, Op::Read { node: *node, offset })
             }
         };
-        let message = message_on(ask, op, handle.cred, Access::FILL);
-        Ok(self.send(handle, mount, ask, message, Then::Count, origin))
-    }
-
-    /// Reads a part of a device that does not begin or end with a block, through a private buffer.
-    #[cold]
-    fn read_ragged(
-        self: &Arc<Core>,
-        handle: &Arc<Handle>,
-        mount: &Arc<Mount>,
-        offset: u64,
-        ask: &Ask,
-        origin: &mut Origin,
-    ) -> Option<Answer> {
-        let block = u64::from(mount.description.block_size);
-        let (start, skip) = (offset - offset % block, (offset % block) as usize);
-        let len = ask.len().min(agent::MAX_DATA);
-        origin.count(agent::Counts { copies: 1, ..Default::default() });
-        let mut message = message(Op::Read { node: Node::ROOT, offset: start }, handle.cred);
-        let room = vec![0; (skip + len).next_multiple_of(block as usize)];
-        message.set_data(Bytes::Sink(room));
-        self.send(handle, mount, ask, message, Then::Cut { skip, len }, origin)
+        let message = work.message_on(op, Access::FILL);
+        Ok(Asked::Message(mount, message, Then::Count))
     }
 
     #[cold]
@@ -210,27 +205,25 @@ impl Core {
 
     /// What a write to a handle asks.
     #[inline]
-    pub(crate) fn write(
-        self: &Arc<Core>,
-        handle: &Arc<Handle>,
-        ask: &Ask,
-        origin: &mut Origin,
-    ) -> Result<Option<Answer>, Errno> {
+    pub(crate) fn write<'a>(&self, work: &mut Work<'a>) -> Result<Asked<'a>, Errno> {
+        let Work { handle, ask, .. } = *work;
         let (mount, node) = match &handle.place {
             Place::Object { mount, node, .. } => (mount, *node),
             Place::NewLink { mount, parent, name } => {
                 let target = ask.copy(MAX_PATH, Errno::ENAMETOOLONG)?;
+                let mut nobody = Origin::root();
+                let origin = work.origin.as_deref_mut().unwrap_or(&mut nobody);
                 let mut asker = asker(mount, handle, origin);
                 asker.entry(Op::Symlink { parent: *parent }, &[name, &target])?;
-                return Ok(Some(Answer::count(target.len())));
+                return Ok(Asked::Answered(target.len()));
             }
             Place::Names | Place::Text { .. } | Place::Port(_) => return Err(Errno::EBADF),
         };
         handle.may(OpenFlags::WRITE)?;
         let append = mount.is_file_system() && ask.arg(4) as usize & O_APPEND != 0;
         let offset = if append { Op::END } else { offset(handle, ask)? };
-        let message = message_on(ask, Op::Write { node, offset }, handle.cred, Access::FETCH);
-        Ok(self.send(handle, mount, ask, message, Then::Count, origin))
+        let message = work.message_on(Op::Write { node, offset }, Access::FETCH);
+        Ok(Asked::Message(mount, message, Then::Count))
     }
 
     pub(crate) fn path(&self, handle: &Handle, ask: &Ask) -> Result<usize, Errno> {
@@ -241,24 +234,21 @@ impl Core {
         Ok(len)
     }
 
-    fn list(
-        &self,
-        handle: &Handle,
-        cookie: u64,
-        ask: &Ask,
-        origin: &mut Origin,
-    ) -> Result<usize, Errno> {
+    /// What a listing of a handle asks.
+    pub(crate) fn list<'a>(&self, work: &mut Work<'a>) -> Result<Asked<'a>, Errno> {
+        let Work { handle, ask, .. } = *work;
+        let cookie = Std::cookie(ask)?;
         handle.may(OpenFlags::READ)?;
-        let payload = ask.payload(Access::FILL);
         match &handle.place {
             Place::Object { mount, node, .. } if mount.is_file_system() => {
-                let op = Op::Readdir { node: *node, cookie };
-                asker(mount, handle, origin).count(op, Data::lent(&payload))
+                let message = work.message_on(Op::Readdir { node: *node, cookie }, Access::FILL);
+                Ok(Asked::Message(mount, message, Then::Count))
             }
             Place::Names => {
+                let payload = ask.payload(Access::FILL);
                 let bytes = self.names(cookie, payload.len(), handle.cred)?;
                 payload.copy_in(0, &bytes)?;
-                Ok(bytes.len())
+                Ok(Asked::Answered(bytes.len()))
             }
             _ => Err(Errno::ENOTDIR),
         }
@@ -286,6 +276,21 @@ impl Core {
         let whole = self.ports_below(&[], rest, mounts, room, cred, &mut bytes)?;
         if bytes.is_empty() && !whole { Err(Errno::EINVAL) } else { Ok(bytes) }
     }
+}
+
+/// Reads a part of a device that does not begin or end with a block, through a private buffer.
+#[cold]
+fn read_ragged<'a>(work: &mut Work<'a>, mount: &'a Arc<Mount>, offset: u64) -> Asked<'a> {
+    let block = u64::from(mount.description.block_size);
+    let (start, skip) = (offset - offset % block, (offset % block) as u32);
+    let len = work.ask.len().min(agent::MAX_DATA) as u32;
+    if let Some(origin) = &mut work.origin {
+        origin.count(agent::Counts { copies: 1, ..Default::default() });
+    }
+    let mut message = work.message(Op::Read { node: Node::ROOT, offset: start });
+    let room = vec![0; (skip + len).next_multiple_of(block as u32) as usize];
+    message.set_data(Bytes::Sink(room));
+    Asked::Message(mount, message, Then::Cut { skip, len })
 }
 
 fn asker<'a>(mount: &'a Mount, handle: &Handle, origin: &'a mut Origin) -> Asker<'a> {

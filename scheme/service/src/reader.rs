@@ -5,10 +5,11 @@
 use std::{cell::RefCell, sync::Arc, thread};
 
 use crate::{
+    late::Spare,
     relay::Relay,
     scope::Scope,
-    serve::Core,
-    socket::{Answers, Ask},
+    serve::{Core, Tray},
+    socket::Ask,
     stop::Stop,
 };
 
@@ -38,18 +39,17 @@ pub(crate) fn readers() -> Readers {
 impl Core {
     /// Performs requests that were put off, the calling thread's and those that others left.
     #[cold]
-    pub(crate) fn perform_put_off(self: &Arc<Core>, put_off: &mut Vec<Ask>) {
-        self.readers.put_off(put_off.drain(..));
-        let mut answers = Answers::default();
-        loop {
-            let Some(ask) = self.readers.next() else { return };
-            self.dispatch(ask, &mut answers, put_off);
-            self.answer_all(&mut answers);
-            put_off.drain(..).for_each(|ask| self.take_turn(ask));
+    pub(crate) fn perform_put_off(self: &Arc<Core>, tray: &mut Tray) {
+        self.readers.put_off(tray.put_off.drain(..));
+        while let Some(ask) = self.readers.next() {
+            self.dispatch(ask, tray);
+            self.answer_all(&mut tray.answers);
+            let Tray { put_off, spare, .. } = tray;
+            put_off.drain(..).for_each(|ask| self.take_turn(ask, spare));
         }
     }
 
-    fn take_turn(self: &Arc<Core>, ask: Ask) {
+    fn take_turn(self: &Arc<Core>, ask: Ask, spare: &mut Spare) {
         let scope = Scope::of_thread();
         let job = scope.next();
         if !ask.is_note() {
@@ -57,7 +57,7 @@ impl Core {
             self.flights.begins(&ask, &scope, job);
         }
         TURN.set(Some(Turn { core: Arc::clone(self), aside: false }));
-        let answer = self.perform(&ask);
+        let answer = self.perform_late(&ask, spare);
         if TURN.take().is_some_and(|turn| turn.aside) {
             self.readers.join();
         }
@@ -80,7 +80,7 @@ impl Core {
         let thread = thread::Builder::new().name(format!("requests for {}", self.scheme));
         let started = thread.spawn(move || {
             core.readers.join();
-            core.perform_put_off(&mut Vec::new());
+            core.perform_put_off(&mut Tray::default());
             // It ends with the socket; an error is the first thread's to tell.
             let _ = core.serve(&Stop::new());
         });

@@ -10,13 +10,16 @@ use syscall::schemev2::Opcode;
 
 use crate::{
     abort::Flights,
+    calls::bare,
     chores::{self, Chores},
     guard::Life,
     handle::{Handle, Handles, Place},
     init::{self, Failure},
+    late::{Asked, Spare, Then, Work},
     limits::Limits,
+    minter::Minter,
     mount::{Asker, Mount},
-    open::Wish,
+    ops::Std,
     place::contained,
     port::Ports,
     reader::{self, Readers},
@@ -40,7 +43,7 @@ pub struct Service {
 
 /// What a service's threads share.
 pub(crate) struct Core {
-    socket: Arc<Socket>,
+    pub(crate) socket: Arc<Socket>,
     pub(crate) ports: Arc<Ports>,
     pub(crate) root: Root,
     pub(crate) handles: Handles,
@@ -51,9 +54,19 @@ pub(crate) struct Core {
     pub(crate) plan: String,
     pub(crate) chores: Chores,
     pub(crate) scheme: String,
-    root_handle: Arc<Handle>,
+    pub(crate) root_handle: Arc<Handle>,
     /// Ends with the socket.
     _life: Option<Life>,
+}
+
+/// What a thread that reads requests has before it.
+#[derive(Default)]
+pub(crate) struct Tray {
+    /// Those that go out together.
+    pub(crate) answers: Answers,
+    /// What is performed once they are out.
+    pub(crate) put_off: Vec<Ask>,
+    pub(crate) spare: Spare,
 }
 
 /// What the scheme's root is.
@@ -157,7 +170,7 @@ impl Service {
 
     /// Makes handles of this service for others to be given.
     pub fn minter(&self) -> Minter {
-        Minter(Arc::clone(&self.core))
+        Minter::new(&self.core)
     }
 
     /// Makes the scheme known: through init where that asked for it (by `INIT_NOTIFY`), else in
@@ -206,23 +219,6 @@ fn mount(name: &str, made: &Made) -> Arc<Mount> {
     Mount::new(name, made.port.clone(), made.description, made.agent.clone())
 }
 
-/// Makes handles of a service, for a service that is connected to directly.
-pub struct Minter(Arc<Core>);
-
-impl Minter {
-    /// A descriptor of a new handle on `path`, as an open of it by `cred` would give, with
-    /// Redox's own open flags. The errors are that open's; a driver that blocks is waited for.
-    pub fn mint(&self, cred: Cred, path: &[u8], flags: usize) -> Result<Fd, Errno> {
-        let Minter(core) = self;
-        let mut origin = Origin::root();
-        let wish = Wish::new(flags, cred);
-        let opened = core.open_from(&core.root_handle, true, path, wish, &mut origin)?;
-        let (number, flags) = opened.handle();
-        let made = core.socket.descriptor(number as usize, flags);
-        made.inspect_err(|_| core.close(number, &mut origin))
-    }
-}
-
 fn rows(stack: &Stack) -> Vec<String> {
     let mut rows = stack.rows.clone();
     if let Some(first) = rows.first_mut() {
@@ -252,7 +248,7 @@ fn root_handle(root: &Root) -> Handle {
 impl Core {
     /// Serves requests, as [`Service::run_until`].
     pub(crate) fn serve(self: &Arc<Core>, stop: &Stop) -> Result<(), Failure> {
-        let (mut asks, mut answers, mut put_off) = (Asks::new(), Answers::default(), Vec::new());
+        let (mut asks, mut tray) = (Asks::new(), Tray::default());
         loop {
             match self.socket.read(&mut asks) {
                 Ok(()) if asks.is_empty() => return Ok(()),
@@ -264,14 +260,14 @@ impl Core {
             }
             for ask in asks.drain() {
                 // What comes after a request that may wait comes after it: a close, say.
-                match put_off.is_empty() {
-                    true => self.dispatch(ask, &mut answers, &mut put_off),
-                    false => put_off.push(ask),
+                match tray.put_off.is_empty() {
+                    true => self.dispatch(ask, &mut tray),
+                    false => tray.put_off.push(ask),
                 }
             }
-            self.socket.answer_all(&mut answers);
-            if !put_off.is_empty() {
-                self.perform_put_off(&mut put_off);
+            self.socket.answer_all(&mut tray.answers);
+            if !tray.put_off.is_empty() {
+                self.perform_put_off(&mut tray);
             }
         }
     }
@@ -309,15 +305,38 @@ impl Core {
         self.handles.get(number)
     }
 
+    /// Performs a request, or passes it to whom it is for: what is no more than a message to a
+    /// driver that does not block, which is the hot path, takes the first way.
+    #[inline]
+    pub(crate) fn dispatch(self: &Arc<Core>, ask: Ask, tray: &mut Tray) {
+        let handle = self.handle(ask.handle());
+        if let Some(handle) = &handle
+            && let Place::Object { mount, node, .. } = &handle.place
+            && mount.worker.get().is_none()
+            && sends(&ask)
+            && !ask.is_abort()
+        {
+            let mut work = Work { handle, ask: &ask, origin: None, spare: &mut tray.spare };
+            let answer = if self.stats.are_read() {
+                self.perform(Some(handle), &ask, work.spare)
+            } else if let Some(op) = bare(&ask, *node) {
+                let message = work.message(op);
+                self.send(work, mount, message, Then::Count)
+            } else {
+                self.attempt(work)
+            };
+            if let Some(answer) = answer {
+                tray.answers.push(ask, answer);
+            }
+            return;
+        }
+        self.pass(handle, ask, tray);
+    }
+
     /// Passes a request to the worker of the driver that it is for, or performs it here: one that
     /// may wait for the driver once the others are answered.
-    #[inline]
-    pub(crate) fn dispatch(
-        self: &Arc<Core>,
-        ask: Ask,
-        answers: &mut Answers,
-        put_off: &mut Vec<Ask>,
-    ) {
+    #[inline(never)]
+    fn pass(self: &Arc<Core>, handle: Option<Arc<Handle>>, ask: Ask, tray: &mut Tray) {
         if ask.is(Opcode::Cancel) {
             self.flights.abort_tag(ask.tag());
             return self.ports.cancel(ask.tag());
@@ -325,29 +344,28 @@ impl Core {
         if ask.is(Opcode::CloseMsg) {
             self.flights.abort_named(ask.handle(), None);
         }
-        let handle = self.handle(ask.handle());
         if let Some(handle) = handle.as_deref()
             && handle.mount().is_none()
             && self.concerns_ports(handle, &ask)
         {
-            return self.port_request(ask.handle(), handle, ask, answers);
+            return self.port_request(ask.handle(), handle, ask, &mut tray.answers);
         }
         if ask.is_abort() {
             let count = self.abort(handle.as_deref(), &ask);
-            return answers.push(ask, count.map_or_else(Answer::error, Answer::count));
+            return tray.answers.push(ask, count.map_or_else(Answer::error, Answer::count));
         }
         let mount = handle.as_deref().and_then(|handle| self.home(handle, &ask));
         let Some(worker) = mount.and_then(|mount| mount.worker.get()) else {
             if mount.is_some_and(|_| waits(handle.as_deref(), &ask)) {
-                return put_off.push(ask);
+                return tray.put_off.push(ask);
             }
-            if let Some(answer) = self.perform_on(handle.as_ref(), &ask) {
-                answers.push(ask, answer);
+            if let Some(answer) = self.perform(handle.as_ref(), &ask, &mut tray.spare) {
+                tray.answers.push(ask, answer);
             }
             return;
         };
         if let Err(ask) = worker.send(&self.flights, ask) {
-            answers.push(ask, Answer::error(Errno::EAGAIN));
+            tray.answers.push(ask, Answer::error(Errno::EAGAIN));
         }
     }
 
@@ -368,18 +386,27 @@ impl Core {
         }
     }
 
-    /// Performs a request, as [`perform_on`](Core::perform_on).
-    #[inline(never)]
-    pub(crate) fn perform(self: &Arc<Core>, ask: &Ask) -> Option<Answer> {
-        self.perform_on(self.handle(ask.handle()).as_ref(), ask)
+    /// Performs a request that was put off, or a worker's. None where it is answered later on.
+    pub(crate) fn perform_late(self: &Arc<Core>, ask: &Ask, spare: &mut Spare) -> Option<Answer> {
+        self.perform(self.handle(ask.handle()).as_ref(), ask, spare)
     }
 
-    /// Performs a request on its handle, if it has one. None where it is answered later on.
-    #[inline]
-    fn perform_on(self: &Arc<Core>, handle: Option<&Arc<Handle>>, ask: &Ask) -> Option<Answer> {
+    /// Performs a request on its handle, if it has one, and adds up what it costs while somebody
+    /// wants to know. None where it is answered later on.
+    #[inline(never)]
+    fn perform(
+        self: &Arc<Core>,
+        handle: Option<&Arc<Handle>>,
+        ask: &Ask,
+        spare: &mut Spare,
+    ) -> Option<Answer> {
+        if ask.opcode().is_none() {
+            return Some(Answer::error(Errno::EOPNOTSUPP));
+        }
+        let Some(handle) = handle else { return Some(Answer::error(Errno::EBADF)) };
         let mut origin = Origin::root();
         self.stats.begin(&mut origin);
-        let answer = self.attempt(handle, ask, &mut origin)?;
+        let answer = self.attempt(Work { handle, ask, origin: Some(&mut origin), spare })?;
         if origin.is_metered() {
             count_boundary(ask, &mut origin);
             self.stats.fold(origin);
@@ -389,26 +416,33 @@ impl Core {
 
     /// Messages, reads and writes are the hot path, and what a driver may keep; the others are
     /// kept out of line.
-    fn attempt(
-        self: &Arc<Core>,
-        handle: Option<&Arc<Handle>>,
-        ask: &Ask,
-        origin: &mut Origin,
-    ) -> Option<Answer> {
-        let Some(opcode) = ask.opcode() else { return Some(Answer::error(Errno::EOPNOTSUPP)) };
-        let Some(handle) = handle else { return Some(Answer::error(Errno::EBADF)) };
-        let answer = match opcode {
-            Opcode::Call => self.call(handle, ask, origin),
-            Opcode::Read => self.read(handle, ask, origin),
-            Opcode::Write => self.write(handle, ask, origin),
-            opcode => return Some(self.at_once(opcode, handle, ask, origin)),
+    #[inline(never)]
+    fn attempt(self: &Arc<Core>, mut work: Work<'_>) -> Option<Answer> {
+        let asked = if work.ask.is(Opcode::Call) {
+            self.call(&mut work)
+        } else if work.ask.is(Opcode::Read) {
+            self.read(&mut work)
+        } else if work.ask.is(Opcode::Write) {
+            self.write(&mut work)
+        } else if Std::lists(work.ask) {
+            self.list(&mut work)
+        } else {
+            return Some(self.at_once(work));
         };
-        answer.unwrap_or_else(|errno| Some(Answer::error(errno)))
+        match asked {
+            Ok(Asked::Message(mount, message, then)) => self.send(work, mount, message, then),
+            Ok(Asked::Answered(count)) => Some(Answer::count(count)),
+            Err(errno) => Some(Answer::error(errno)),
+        }
     }
 
     /// Performs a request, waiting for whatever it waits for.
     #[inline(never)]
-    fn at_once(&self, opcode: Opcode, handle: &Handle, ask: &Ask, origin: &mut Origin) -> Answer {
+    fn at_once(&self, work: Work<'_>) -> Answer {
+        let Work { handle, ask, .. } = work;
+        let mut nobody = Origin::root();
+        let origin = work.origin.unwrap_or(&mut nobody);
+        let Some(opcode) = ask.opcode() else { return Answer::error(Errno::EOPNOTSUPP) };
         let count = match opcode {
             Opcode::OpenAt => return self.open(handle, ask, origin).unwrap_or_else(Answer::error),
             Opcode::CloseMsg => {
@@ -427,7 +461,7 @@ impl Core {
 
     /// Ends a handle: what it left open is closed.
     #[inline(never)]
-    fn close(&self, number: u64, origin: &mut Origin) {
+    pub(crate) fn close(&self, number: u64, origin: &mut Origin) {
         let Some(handle) = self.handles.remove(number) else { return };
         match &handle.place {
             Place::Text { figures: Some(figures), .. } => self.stats.close(*figures),
@@ -453,8 +487,14 @@ impl Core {
 /// True where a request is more than one message that is sent, and so may wait.
 #[inline]
 fn waits(handle: Option<&Handle>, ask: &Ask) -> bool {
+    !sends(ask) || handle.is_some_and(|handle| matches!(handle.place, Place::NewLink { .. }))
+}
+
+/// True for what is a message to a driver, where its handle is open on one.
+#[inline]
+fn sends(ask: &Ask) -> bool {
     let sends = ask.is(Opcode::Call) || ask.is(Opcode::Read) || ask.is(Opcode::Write);
-    !sends || handle.is_some_and(|handle| matches!(handle.place, Place::NewLink { .. }))
+    sends || Std::lists(ask)
 }
 
 /// A request crossed a boundary. A message was translated by its sender's agent on the way here,
@@ -482,12 +522,12 @@ mod tests {
         daemon.enter(|| {
             let service = Service::single("null", Arc::new(driver_null::Null)).unwrap();
             let unknown = (0..=u8::MAX).filter(|raw| Opcode::try_from_raw(*raw).is_none());
-            let (mut count, mut answers) = (0, Answers::default());
+            let (mut count, mut tray) = (0, Tray::default());
             for opcode in unknown {
                 let ask = Ask::raw(Sqe { opcode, tag: 7, args: [u64::MAX; 6], ..Sqe::default() });
-                service.core.dispatch(ask, &mut answers, &mut Vec::new());
+                service.core.dispatch(ask, &mut tray);
                 let refused = u64::from(Errno::EOPNOTSUPP.0).wrapping_neg();
-                assert_eq!(answers.take(), [(7, refused)], "{opcode}");
+                assert_eq!(tray.answers.take(), [(7, refused)], "{opcode}");
                 count += 1;
             }
             assert!(count > 100);

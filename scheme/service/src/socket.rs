@@ -340,6 +340,12 @@ impl Ask {
         if self.has_buffer() { self.sqe.args[2] as usize } else { 0 }
     }
 
+    /// True where a message has a buffer.
+    #[inline]
+    pub(crate) fn is_long(&self) -> bool {
+        self.sqe.args[2] > 0
+    }
+
     /// The buffer, to be accessed as `access` says; empty where the request has none.
     pub(crate) fn payload(&self, access: Access) -> Payload<'_> {
         Payload { lent: self.lent(access), ask: PhantomData }

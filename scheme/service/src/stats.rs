@@ -114,10 +114,16 @@ impl Stats {
         }
     }
 
+    /// True while somebody wants to know.
+    #[inline]
+    pub(crate) fn are_read(&self) -> bool {
+        self.readers.load(Ordering::Relaxed) > 0
+    }
+
     /// Reads what a request's messages cost, while somebody wants to know.
     #[inline]
     pub(crate) fn begin(&self, origin: &mut Origin) {
-        if self.readers.load(Ordering::Relaxed) > 0 {
+        if self.are_read() {
             origin.set_meter(Some(Meter::new(self.names.len(), clock)));
         }
     }

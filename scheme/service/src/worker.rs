@@ -12,6 +12,8 @@ use agent::{
 
 use crate::{
     abort::Flights,
+    handle::lock,
+    late::Spare,
     scope::Scope,
     serve::Core,
     socket::{Answer, Ask},
@@ -34,13 +36,17 @@ pub(crate) struct Worker {
 }
 
 /// Where the thread performs requests.
-pub(crate) struct Desk(Weak<Core>);
+pub(crate) struct Desk {
+    core: Weak<Core>,
+    /// The thread's own.
+    spare: Mutex<Spare>,
+}
 
 impl Port<Job> for Desk {
     fn begin<'s>(&'s self, mut request: Request<'s, Job>) -> Outcome<'s, Job> {
-        let Some(core) = self.0.upgrade() else { return request.done(Errno::ENODEV) };
+        let Some(core) = self.core.upgrade() else { return request.done(Errno::ENODEV) };
         let Some(ask) = request.body_mut().ask.take() else { return request.done(Errno::EIO) };
-        if let Some(answer) = work(&core, &ask) {
+        if let Some(answer) = work(&core, &ask, &mut lock(&self.spare)) {
             (request.body_mut().ask, request.body_mut().answer) = (Some(ask), answer);
         }
         request.done(Status::OK)
@@ -48,13 +54,13 @@ impl Port<Job> for Desk {
 }
 
 /// Performs a request, unless its abort has been asked for. None where it is answered later on.
-fn work(core: &Arc<Core>, ask: &Ask) -> Option<Answer> {
+fn work(core: &Arc<Core>, ask: &Ask, spare: &mut Spare) -> Option<Answer> {
     let scope = Scope::of_thread();
     let job = scope.next();
     if !ask.is_note() && !core.flights.works(ask.tag(), &scope, job) {
         return Some(Answer::error(Errno::ECANCELED));
     }
-    core.perform(ask)
+    core.perform_late(ask, spare)
 }
 
 /// Takes the messages back and answers.
@@ -100,7 +106,8 @@ impl Worker {
     /// Starts the thread.
     pub(crate) fn start(core: &Arc<Core>, name: &str) -> std::io::Result<Worker> {
         // Requests are limited below; a close must never be turned away.
-        let desk = ThreadPort::new(Desk(Arc::downgrade(core))).with_limit(usize::MAX);
+        let desk = Desk { core: Arc::downgrade(core), spare: Mutex::default() };
+        let desk = ThreadPort::new(desk).with_limit(usize::MAX);
         let thread_port = Arc::new(desk);
         let replies = Arc::new(Replies { core: Arc::downgrade(core), state: Mutex::default() });
         let running = Arc::clone(&thread_port);

@@ -47,7 +47,7 @@ fn send_and_abort(lower: Target, aborters: usize, check: fn(Status, u32) -> bool
 /// Begins a message that is kept, and aborted meanwhile. No reply at all is a leak.
 fn begin_and_abort(lower: Target, check: fn(Status, u32) -> bool) {
     let port = Neighbour::new(lower, 0);
-    let back = Message::new(Body::new(1)).begin(&mut Origin::root(), &port, |ticket| {
+    let back = Message::new(Body::new(1)).begin(None, &port, |ticket| {
         thread::spawn(move || ticket.abort());
         once(check)
     });

@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, Weak},
+    sync::{
+        Arc, Mutex, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -31,13 +34,28 @@ pub(crate) struct UserPort {
     listening: Mutex<BTreeMap<u64, Weak<Receive>>>,
     /// Rights that were pushed back, by their tokens.
     pushed_back: Mutex<HashMap<u64, Weak<Right>>>,
+    /// Those who put several messages in and ring afterwards.
+    batches: AtomicUsize,
+}
+
+/// Messages come until this goes: then it rings, once for all.
+pub(crate) struct Several<'a>(&'a UserPort);
+
+impl Drop for Several<'_> {
+    fn drop(&mut self) {
+        self.0.batches.fetch_sub(1, Ordering::SeqCst);
+        self.0.ring();
+    }
 }
 
 struct Bell(Weak<UserPort>);
 
 impl Watch for Bell {
     fn queued(&self) {
-        if let Some(port) = self.0.upgrade() {
+        // What was queued before this is seen by whoever rings in the end.
+        if let Some(port) = self.0.upgrade()
+            && port.batches.load(Ordering::SeqCst) == 0
+        {
             port.ring();
         }
     }
@@ -77,6 +95,7 @@ impl UserPort {
                 receivers: Mutex::default(),
                 listening: Mutex::default(),
                 pushed_back: Mutex::default(),
+                batches: AtomicUsize::new(0),
             }
         })
     }
@@ -191,6 +210,12 @@ impl UserPort {
     fn next_listener(&self) -> Option<Arc<Receive>> {
         let listening = &mut *lock(&self.listening);
         std::iter::from_fn(|| listening.pop_first()).find_map(|(_, receive)| receive.upgrade())
+    }
+
+    /// Several messages are about to come: receivers are told at the end.
+    pub(crate) fn several(&self) -> Several<'_> {
+        self.batches.fetch_add(1, Ordering::SeqCst);
+        Several(self)
     }
 
     /// There may be something to receive, or room.

@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex, Weak,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
 };
 
 use agent::Errno;
@@ -68,62 +71,93 @@ impl Letter {
 }
 
 /// Bytes that messages take, by user.
-#[derive(Default)]
-pub(crate) struct Accounts(Mutex<Taken>);
-
-struct Taken {
-    users: HashMap<u32, usize>,
-    all: usize,
-    bound: Bound,
+pub(crate) struct Accounts {
+    users: Mutex<HashMap<u32, Weak<Account>>>,
+    all: AtomicUsize,
+    of_user: AtomicUsize,
+    of_all: AtomicUsize,
 }
 
-impl Default for Taken {
-    fn default() -> Taken {
-        Taken { users: HashMap::new(), all: 0, bound: Limits::default().messages }
+impl Default for Accounts {
+    fn default() -> Accounts {
+        let Bound { of_user, of_all } = Limits::default().messages;
+        let [all, of_user, of_all] = [0, of_user, of_all].map(AtomicUsize::new);
+        Accounts { users: Mutex::default(), all, of_user, of_all }
     }
+}
+
+/// What one user's messages take. It is there as long as somebody may charge it.
+pub(crate) struct Account {
+    accounts: Arc<Accounts>,
+    uid: u32,
+    bytes: AtomicUsize,
 }
 
 /// A message's memory, given back with the value.
 pub(crate) struct Charge {
-    accounts: Arc<Accounts>,
-    uid: u32,
+    account: Arc<Account>,
     bytes: usize,
 }
 
 impl Accounts {
     /// Sets how much messages may take from here on.
     pub(crate) fn set_bound(&self, bound: Bound) {
-        lock(&self.0).bound = bound;
+        self.of_user.store(bound.of_user, Relaxed);
+        self.of_all.store(bound.of_all, Relaxed);
     }
 
-    /// Memory for a message with `data` bytes. `ENOMEM` where the user, or all together, have
-    /// too much in flight.
-    pub(crate) fn charge(self: &Arc<Accounts>, uid: u32, data: usize) -> Result<Charge, Errno> {
-        let bytes = OVERHEAD + data;
-        let taken = &mut *lock(&self.0);
-        let user = taken.users.get(&uid).copied().unwrap_or(0) + bytes;
-        taken.bound.check(user, taken.all + bytes, Errno::ENOMEM)?;
-        taken.users.insert(uid, user);
-        taken.all += bytes;
-        Ok(Charge { accounts: Arc::clone(self), uid, bytes })
+    /// The account of a user.
+    pub(crate) fn of(self: &Arc<Accounts>, uid: u32) -> Arc<Account> {
+        let users = &mut *lock(&self.users);
+        let known = users.get(&uid).and_then(Weak::upgrade);
+        known.unwrap_or_else(|| {
+            let (accounts, bytes) = (Arc::clone(self), AtomicUsize::new(0));
+            let account = Arc::new(Account { accounts, uid, bytes });
+            users.insert(uid, Arc::downgrade(&account));
+            account
+        })
     }
 
     /// What all messages take.
     #[cfg(test)]
     pub(crate) fn all(&self) -> usize {
-        lock(&self.0).all
+        self.all.load(Relaxed)
+    }
+}
+
+/// Adds to a sum, unless that would be more than `most`.
+fn add(sum: &AtomicUsize, bytes: usize, most: usize) -> Result<(), Errno> {
+    let within = |now: usize| now.checked_add(bytes).filter(|next| *next <= most);
+    sum.fetch_update(Relaxed, Relaxed, within).map(drop).map_err(|_| Errno::ENOMEM)
+}
+
+impl Account {
+    /// Memory for a message with `data` bytes. `ENOMEM` where the user, or all together, have
+    /// too much in flight.
+    pub(crate) fn charge(self: &Arc<Account>, data: usize) -> Result<Charge, Errno> {
+        let bytes = OVERHEAD + data;
+        let Accounts { all, of_user, of_all, .. } = &*self.accounts;
+        add(&self.bytes, bytes, of_user.load(Relaxed))?;
+        add(all, bytes, of_all.load(Relaxed)).inspect_err(|_| {
+            self.bytes.fetch_sub(bytes, Relaxed);
+        })?;
+        Ok(Charge { account: Arc::clone(self), bytes })
     }
 }
 
 impl Drop for Charge {
     fn drop(&mut self) {
-        let taken = &mut *lock(&self.accounts.0);
-        taken.all -= self.bytes;
-        if let Some(user) = taken.users.get_mut(&self.uid) {
-            *user -= self.bytes;
-            if *user == 0 {
-                taken.users.remove(&self.uid);
-            }
+        self.account.bytes.fetch_sub(self.bytes, Relaxed);
+        self.account.accounts.all.fetch_sub(self.bytes, Relaxed);
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        let users = &mut *lock(&self.accounts.users);
+        // There may be another one by now.
+        if users.get(&self.uid).is_some_and(|account| account.strong_count() == 0) {
+            users.remove(&self.uid);
         }
     }
 }
@@ -136,13 +170,14 @@ mod tests {
     fn what_a_user_has_in_flight_is_limited_and_given_back() {
         let accounts = Arc::new(Accounts::default());
         let size = Limits::default().messages.of_user / 4 - OVERHEAD;
-        let mut charges: Vec<_> = (0..4).map(|_| accounts.charge(7, size).unwrap()).collect();
-        assert_eq!(accounts.charge(7, 0).err(), Some(Errno::ENOMEM));
-        let other = accounts.charge(8, size).unwrap();
+        let charge = |uid, size| accounts.of(uid).charge(size);
+        let mut charges: Vec<_> = (0..4).map(|_| charge(7, size).unwrap()).collect();
+        assert_eq!(charge(7, 0).err(), Some(Errno::ENOMEM));
+        let other = charge(8, size).unwrap();
         charges.pop();
-        charges.push(accounts.charge(7, size).unwrap());
+        charges.push(charge(7, size).unwrap());
         drop((charges, other));
-        assert_eq!((accounts.all(), lock(&accounts.0).users.len()), (0, 0));
+        assert_eq!((accounts.all(), lock(&accounts.users).len()), (0, 0));
     }
 
     #[test]
@@ -150,10 +185,10 @@ mod tests {
         let accounts = Arc::new(Accounts::default());
         let Bound { of_user, of_all } = Limits::default().messages;
         let (whole, users) = (of_user - OVERHEAD, (of_all / of_user) as u32);
-        let charges: Vec<_> = (0..users).map(|uid| accounts.charge(uid, whole).unwrap()).collect();
-        assert_eq!(accounts.charge(users, 0).err(), Some(Errno::ENOMEM));
-        assert_eq!(lock(&accounts.0).users.len(), charges.len(), "who is refused is not noted");
+        let charges: Vec<_> =
+            (0..users).map(|uid| accounts.of(uid).charge(whole).unwrap()).collect();
+        assert_eq!(accounts.of(users).charge(0).err(), Some(Errno::ENOMEM));
         drop(charges);
-        assert!(accounts.charge(users, 0).is_ok());
+        assert!(accounts.of(users).charge(0).is_ok());
     }
 }

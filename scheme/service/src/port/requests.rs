@@ -289,7 +289,7 @@ impl Core {
     /// Asks the service to make a handle, and has the open answered with it.
     fn connect(&self, port: &Arc<UserPort>, rest: Vec<u8>, ask: Ask) -> Done {
         let wish = Wish::of(&ask);
-        let charge = match self.ports.accounts.charge(wish.cred.uid, rest.len()) {
+        let charge = match self.ports.accounts.of(wish.cred.uid).charge(rest.len()) {
             Ok(charge) => charge,
             Err(errno) => return Done::Now(ask, Answer::error(errno)),
         };

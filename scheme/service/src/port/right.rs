@@ -1,7 +1,7 @@
 //! A send right: a handle with a reply port of its own.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, Weak},
 };
 
@@ -15,7 +15,7 @@ use super::{
     back::{Back, Reply},
     desk::{Desk, Done},
     hub::UserPort,
-    letter::Letter,
+    letter::{Account, Letter},
     names::Named,
 };
 use crate::{
@@ -25,6 +25,9 @@ use crate::{
 
 /// Messages of one right that are away, or back and not read.
 const MAX_OUTSTANDING: usize = 1024;
+
+/// Messages of one right that are kept to be used again.
+const MAX_SPARE: usize = 32;
 
 bitflags::bitflags! {
     /// What the holder of a send right may do with it.
@@ -46,7 +49,7 @@ pub(crate) struct Right {
     /// Whose messages they are, whoever holds the right.
     pub(crate) cred: Cred,
     /// Who pays for them.
-    pub(crate) payer: u32,
+    pub(super) account: Arc<Account>,
     pub(crate) may: May,
     /// Names the right to those who hold it, and is not to be guessed.
     pub(crate) token: u64,
@@ -58,10 +61,12 @@ pub(crate) struct Right {
 pub(super) struct State {
     desk: Desk,
     /// What was sent and is away, by the sender's id.
-    pub(super) sends: HashMap<u64, Ticket<Letter>>,
+    pub(super) sends: BTreeMap<u64, Ticket<Letter>>,
     /// Calls that wait, by the tag of the request; and the caller's id.
     calls: HashMap<u32, (u32, Ticket<Letter>)>,
     pub(super) back: Back,
+    /// Messages to use again.
+    pub(super) spare: Vec<Message<Letter>>,
     /// The name, for as long as the right is.
     named: Option<Named>,
 }
@@ -86,7 +91,7 @@ impl Right {
             ports: Arc::clone(ports),
             port: Arc::clone(port),
             cred,
-            payer,
+            account: ports.accounts.of(payer),
             may,
             token: ports.token(),
             this: Weak::clone(this),
@@ -157,7 +162,7 @@ impl Right {
             from: self.cred,
             pid: ask.pid(),
             chain,
-            charge: Some(self.ports.accounts.charge(self.payer, data.len())?),
+            charge: Some(self.account.charge(data.len())?),
             data,
             ..Letter::default()
         })
@@ -258,7 +263,7 @@ impl Right {
             let state = &mut *lock(&self.state);
             state.named = None;
             state.back = Back::default();
-            let sends = state.sends.drain().map(|(_, ticket)| ticket);
+            let sends = std::mem::take(&mut state.sends).into_values();
             let calls = state.calls.values().map(|(_, ticket)| ticket.clone());
             (state.desk.close(), sends.chain(calls).collect::<Vec<_>>())
         };
@@ -296,6 +301,9 @@ impl ReplyPort<Letter> for Right {
                 return;
             }
             state.back.push(Reply { record, data, _charge: charge });
+            if state.spare.len() < MAX_SPARE {
+                state.spare.push(message);
+            }
         }
         self.pump();
     }

@@ -1,6 +1,6 @@
 //! What is written to a send right: records, each checked, accepted or refused by itself.
 
-use std::sync::Arc;
+use std::{collections::btree_map::Entry, sync::Arc};
 
 use agent::{Access, Errno, Message, ReplyPort, Status};
 use client::record::{Flags, MAX_DATA, RECORD, Record, Verb, View};
@@ -20,6 +20,7 @@ impl Right {
     pub(crate) fn write(self: &Arc<Right>, ask: &Ask) -> Result<usize, Errno> {
         self.need(May::SEND)?;
         let payload = ask.payload(Access::FETCH);
+        let _several = (payload.len() > RECORD).then(|| self.port.several());
         let mut at = 0;
         while at < payload.len() {
             match self.accept(&payload, at, ask.pid()) {
@@ -89,7 +90,7 @@ impl Right {
         {
             let state = &mut *lock(&self.state);
             self.check_room(state)?;
-            let charge = Some(self.ports.accounts.charge(self.payer, 0)?);
+            let charge = Some(self.account.charge(0)?);
             state.back.push(Reply { record, data: Vec::new(), _charge: charge });
         }
         self.pump();
@@ -98,8 +99,7 @@ impl Right {
 
     fn send(self: &Arc<Right>, record: Record, data: Vec<u8>, pid: u32) -> Result<(), Errno> {
         let droppable = record.flags.contains(Flags::DROPPABLE);
-        let charge =
-            self.ports.accounts.charge(self.payer, data.len().max(record.room as usize))?;
+        let charge = self.account.charge(data.len().max(record.room as usize))?;
         let letter = Letter {
             words: record.words,
             data,
@@ -111,11 +111,10 @@ impl Right {
             charge: Some(charge),
             ..Letter::default()
         };
-        let mut message = Message::new(letter);
-        message.set_priority(record.flags.contains(Flags::PRIORITY));
-        if !self.enter(record.id, &mut message)? {
+        let priority = record.flags.contains(Flags::PRIORITY);
+        let Some(message) = self.enter(record.id, letter, priority)? else {
             return self.refuse(record.id, Errno::EEXIST);
-        }
+        };
         let reply = Arc::clone(self) as Arc<dyn ReplyPort<Letter>>;
         if droppable {
             self.port.send_droppable(message, &reply);
@@ -125,14 +124,25 @@ impl Right {
         Ok(())
     }
 
-    /// Notes that a message is away; false where one of that id is.
-    fn enter(&self, id: u64, message: &mut Message<Letter>) -> Result<bool, Errno> {
+    /// A message of this id, noted as away; `None` where one of that id is.
+    fn enter(
+        &self,
+        id: u64,
+        letter: Letter,
+        priority: bool,
+    ) -> Result<Option<Message<Letter>>, Errno> {
         let state = &mut *lock(&self.state);
         self.check_room(state)?;
-        if state.sends.contains_key(&id) {
-            return Ok(false);
-        }
-        state.sends.insert(id, message.ticket());
-        Ok(true)
+        let Entry::Vacant(place) = state.sends.entry(id) else { return Ok(None) };
+        let mut message = match state.spare.pop() {
+            Some(mut message) => {
+                *message.body_mut() = letter;
+                message
+            }
+            None => Message::new(letter),
+        };
+        message.set_priority(priority);
+        place.insert(message.ticket());
+        Ok(Some(message))
     }
 }
