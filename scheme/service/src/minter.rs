@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use agent::{Errno, Origin};
-use driver::Cred;
+use driver::{Cred, FileKind, Node, OpenFlags};
 use libredox::Fd;
 
-use crate::{open::Wish, serve::Core};
+use crate::{
+    handle::{Handle, Place},
+    open::Wish,
+    serve::{Core, Root},
+};
 
 /// Makes handles of a service, for a service that is connected to directly.
 pub struct Minter(Arc<Core>);
@@ -27,4 +31,22 @@ impl Minter {
         let made = core.socket.descriptor(number as usize, flags);
         made.inspect_err(|_| core.close(number, &mut origin))
     }
+}
+
+/// The root acts for nobody: paths are opened from it in the name of who asks.
+pub(crate) fn root_handle(root: &Root) -> Handle {
+    let nobody = Cred { uid: u32::MAX, gid: u32::MAX };
+    let place = match root {
+        Root::Directory(_) => Place::Names,
+        Root::Single(mount) => Place::Object {
+            mount: Arc::clone(mount),
+            node: Node::ROOT,
+            kind: if mount.is_file_system() {
+                FileKind::Directory
+            } else {
+                mount.device_attr().kind
+            },
+        },
+    };
+    Handle::new(place, nobody, OpenFlags::STAT, Vec::new())
 }

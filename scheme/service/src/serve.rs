@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use agent::{Counts, Errno, Neighbour, Origin, Port};
-use driver::{Body, Cred, Driver, FileKind, Node, Op, OpenFlags};
+use driver::{Body, Cred, Driver, Node, Op};
 use libredox::Fd;
 use stack::{Made, Stack};
 use syscall::schemev2::Opcode;
@@ -17,7 +17,7 @@ use crate::{
     init::{self, Failure},
     late::{Asked, Spare, Then, Work},
     limits::Limits,
-    minter::Minter,
+    minter::{self, Minter},
     mount::{Asker, Mount},
     ops::Std,
     place::contained,
@@ -135,7 +135,7 @@ impl Service {
         let core = Arc::new(Core {
             ports: Ports::new(&socket),
             socket,
-            root_handle: Arc::new(root_handle(&root)),
+            root_handle: Arc::new(minter::root_handle(&root)),
             root,
             handles: Handles::default(),
             flights: Flights::default(),
@@ -225,24 +225,6 @@ fn rows(stack: &Stack) -> Vec<String> {
         *first = "scheme".into();
     }
     rows
-}
-
-/// The root acts for nobody: paths are opened from it in the name of who asks.
-fn root_handle(root: &Root) -> Handle {
-    let nobody = Cred { uid: u32::MAX, gid: u32::MAX };
-    let place = match root {
-        Root::Directory(_) => Place::Names,
-        Root::Single(mount) => Place::Object {
-            mount: Arc::clone(mount),
-            node: Node::ROOT,
-            kind: if mount.is_file_system() {
-                FileKind::Directory
-            } else {
-                mount.device_attr().kind
-            },
-        },
-    };
-    Handle::new(place, nobody, OpenFlags::STAT, Vec::new())
 }
 
 impl Core {
