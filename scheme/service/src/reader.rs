@@ -41,8 +41,7 @@ impl Core {
     #[cold]
     pub(crate) fn perform_put_off(self: &Arc<Core>, tray: &mut Tray) {
         self.readers.put_off(tray.put_off.drain(..));
-        loop {
-            let Some(ask) = self.readers.next() else { return };
+        while let Some(ask) = self.readers.next() {
             self.dispatch(ask, tray);
             self.answer_all(&mut tray.answers);
             let Tray { put_off, spare, .. } = tray;

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use agent::{Counts, Errno, Neighbour, Origin, Port};
-use driver::{Body, Cred, Driver, FileKind, Node, Op, OpenFlags};
+use driver::{Body, Cred, Driver, Node, Op};
 use libredox::Fd;
 use stack::{Made, Stack};
 use syscall::schemev2::Opcode;
@@ -17,8 +17,8 @@ use crate::{
     init::{self, Failure},
     late::{Asked, Spare, Then, Work},
     limits::Limits,
+    minter::{self, Minter},
     mount::{Asker, Mount},
-    open::Wish,
     ops::Std,
     place::contained,
     port::Ports,
@@ -43,7 +43,7 @@ pub struct Service {
 
 /// What a service's threads share.
 pub(crate) struct Core {
-    socket: Arc<Socket>,
+    pub(crate) socket: Arc<Socket>,
     pub(crate) ports: Arc<Ports>,
     pub(crate) root: Root,
     pub(crate) handles: Handles,
@@ -54,7 +54,7 @@ pub(crate) struct Core {
     pub(crate) plan: String,
     pub(crate) chores: Chores,
     pub(crate) scheme: String,
-    root_handle: Arc<Handle>,
+    pub(crate) root_handle: Arc<Handle>,
     /// Ends with the socket.
     _life: Option<Life>,
 }
@@ -135,7 +135,7 @@ impl Service {
         let core = Arc::new(Core {
             ports: Ports::new(&socket),
             socket,
-            root_handle: Arc::new(root_handle(&root)),
+            root_handle: Arc::new(minter::root_handle(&root)),
             root,
             handles: Handles::default(),
             flights: Flights::default(),
@@ -170,7 +170,7 @@ impl Service {
 
     /// Makes handles of this service for others to be given.
     pub fn minter(&self) -> Minter {
-        Minter(Arc::clone(&self.core))
+        Minter::new(&self.core)
     }
 
     /// Makes the scheme known: through init where that asked for it (by `INIT_NOTIFY`), else in
@@ -219,47 +219,12 @@ fn mount(name: &str, made: &Made) -> Arc<Mount> {
     Mount::new(name, made.port.clone(), made.description, made.agent.clone())
 }
 
-/// Makes handles of a service, for a service that is connected to directly.
-pub struct Minter(Arc<Core>);
-
-impl Minter {
-    /// A descriptor of a new handle on `path`, as an open of it by `cred` would give, with
-    /// Redox's own open flags. The errors are that open's; a driver that blocks is waited for.
-    pub fn mint(&self, cred: Cred, path: &[u8], flags: usize) -> Result<Fd, Errno> {
-        let Minter(core) = self;
-        let mut origin = Origin::root();
-        let wish = Wish::new(flags, cred);
-        let opened = core.open_from(&core.root_handle, true, path, wish, &mut origin)?;
-        let (number, flags) = opened.handle();
-        let made = core.socket.descriptor(number as usize, flags);
-        made.inspect_err(|_| core.close(number, &mut origin))
-    }
-}
-
 fn rows(stack: &Stack) -> Vec<String> {
     let mut rows = stack.rows.clone();
     if let Some(first) = rows.first_mut() {
         *first = "scheme".into();
     }
     rows
-}
-
-/// The root acts for nobody: paths are opened from it in the name of who asks.
-fn root_handle(root: &Root) -> Handle {
-    let nobody = Cred { uid: u32::MAX, gid: u32::MAX };
-    let place = match root {
-        Root::Directory(_) => Place::Names,
-        Root::Single(mount) => Place::Object {
-            mount: Arc::clone(mount),
-            node: Node::ROOT,
-            kind: if mount.is_file_system() {
-                FileKind::Directory
-            } else {
-                mount.device_attr().kind
-            },
-        },
-    };
-    Handle::new(place, nobody, OpenFlags::STAT, Vec::new())
 }
 
 impl Core {
@@ -478,7 +443,7 @@ impl Core {
 
     /// Ends a handle: what it left open is closed.
     #[inline(never)]
-    fn close(&self, number: u64, origin: &mut Origin) {
+    pub(crate) fn close(&self, number: u64, origin: &mut Origin) {
         let Some(handle) = self.handles.remove(number) else { return };
         match &handle.place {
             Place::Text { figures: Some(figures), .. } => self.stats.close(*figures),

@@ -74,7 +74,6 @@ impl Letter {
 pub(crate) struct Accounts {
     users: Mutex<HashMap<u32, Weak<Account>>>,
     all: AtomicUsize,
-    /// The most that they may take.
     of_user: AtomicUsize,
     of_all: AtomicUsize,
 }
