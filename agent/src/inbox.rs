@@ -1,8 +1,8 @@
 //! An inbox: the reply port of one thread, and the send rights that it has.
 
-use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use alloc::sync::Arc;
 use core::{
-    cell::{Cell as Plain, RefCell, UnsafeCell},
+    cell::{Cell as Plain, UnsafeCell},
     ptr::NonNull,
 };
 
@@ -10,7 +10,7 @@ use crate::{
     access,
     call::Origin,
     flight::{self, Begun},
-    intake::Intake,
+    home::{BATCH, Shared},
     late::Reply,
     pending::Ticket,
     port::Port,
@@ -19,68 +19,11 @@ use crate::{
     reply::ReplyPort,
     request::{Ended, Request},
     send::{Droppable, Message},
-    sync::{AtomicUsize, Ordering, left_out, order},
+    sync::left_out,
     wait::{Deadline, Moment, Wait},
 };
 
 type Rec<B> = NonNull<Record<B>>;
-
-/// Counts that an inbox takes out at once, to give one to each message that is kept.
-const BATCH: usize = 1 << 16;
-
-/// Replies that come in without a lock; more than that wait beside them.
-const SLOTS: usize = 1024;
-
-/// What the messages of an inbox come back to. It lives until the last of them is back: each
-/// carries a count, and brings it along.
-pub(crate) struct Shared<B: 'static> {
-    intake: Intake<B>,
-    counts: AtomicUsize,
-    /// Ports of rights, kept alive for their messages: the inbox's, then the last one's.
-    ports: RefCell<Vec<Arc<dyn Port<B>>>>,
-}
-
-impl<B> Shared<B> {
-    /// A message is back, and brings its count.
-    ///
-    /// # Safety
-    /// The record is one of `send`'s and given away; it carries a count of `this`.
-    #[inline]
-    pub(crate) unsafe fn reply(this: NonNull<Shared<B>>, record: Rec<B>) {
-        // SAFETY: the count keeps it alive until the message is in.
-        if unsafe { this.as_ref().intake.put(record, false) }.is_err() {
-            // SAFETY: closed, so still held here, with its count.
-            unsafe { Shared::free(this, record) }
-        }
-    }
-
-    /// # Safety
-    /// As [`reply`](Shared::reply).
-    #[cold]
-    unsafe fn free(this: NonNull<Shared<B>>, record: Rec<B>) {
-        // SAFETY: as the caller's.
-        unsafe {
-            drop(Message::from_record(record));
-            Shared::count_down(this, 1);
-        }
-    }
-
-    /// # Safety
-    /// The caller has `counts` counts of `this` and gives them away.
-    unsafe fn count_down(this: NonNull<Shared<B>>, counts: usize) {
-        // SAFETY: the counts keep it alive.
-        let all = unsafe { &this.as_ref().counts };
-        let before = all.fetch_sub(counts, order("inbox-count", Ordering::Release));
-        if before == counts {
-            if !left_out("inbox-last") {
-                // As good as a fence here, and what race detectors understand.
-                all.load(Ordering::Acquire);
-            }
-            // SAFETY: no count is left, and so no other user.
-            drop(unsafe { Box::from_raw(this.as_ptr()) });
-        }
-    }
-}
 
 /// The reply port of one thread: what it sends comes back here, and nowhere is there a limit to
 /// replies, for room is reserved when a message is sent.
@@ -127,13 +70,8 @@ unsafe impl<B: Send> Send for Inbox<B> {}
 impl<B: Send + 'static> Inbox<B> {
     /// An inbox for up to `limit` messages that are sent and not got back.
     pub fn new(limit: usize) -> Inbox<B> {
-        let shared = Shared {
-            intake: Intake::new(limit, limit.min(SLOTS)),
-            counts: AtomicUsize::new(BATCH + 1),
-            ports: RefCell::new(Vec::new()),
-        };
         Inbox {
-            shared: NonNull::from(Box::leak(Box::new(shared))),
+            shared: Shared::for_inbox(limit),
             done: UnsafeCell::new(List::new()),
             back: UnsafeCell::new(Queue::new()),
             limit,
@@ -147,16 +85,9 @@ impl<B: Send + 'static> Inbox<B> {
     /// inbox is, so that no message need do it.
     pub fn at(port: &Arc<dyn Port<B>>, limit: usize) -> Inbox<B> {
         let mut inbox = Inbox::new(limit);
-        inbox.keep(port);
+        inbox.shared().keep(port);
         inbox.home = Some(Arc::clone(port));
         inbox
-    }
-
-    fn keep(&self, port: &Arc<dyn Port<B>>) {
-        let mut ports = self.shared().ports.borrow_mut();
-        if !ports.iter().any(|held| Arc::ptr_eq(held, port)) {
-            ports.push(Arc::clone(port));
-        }
     }
 
     #[inline]
@@ -200,7 +131,7 @@ impl<B: Send + 'static> Inbox<B> {
     /// A right to send to `port` from here. The port is kept alive as long as the inbox is, so
     /// that no message need do it.
     pub fn right(&self, port: Arc<dyn Port<B>>) -> SendRight<'_, B> {
-        self.keep(&port);
+        self.shared().keep(&port);
         SendRight { inbox: self, port }
     }
 
@@ -325,15 +256,15 @@ impl<B: Send + 'static> Inbox<B> {
     /// This inbox as a reply port for whatever others send: it comes back here too, beyond the
     /// limit. What comes when the inbox is gone is freed.
     pub fn reply_port(&self) -> Arc<dyn ReplyPort<B>> {
-        self.shared().counts.fetch_add(1, Ordering::Relaxed);
-        Arc::new(Slot(self.shared))
+        // SAFETY: one of the counts is the inbox's own.
+        unsafe { Shared::slot(self.shared) }
     }
 
     /// A count goes with a message.
     #[inline]
     fn spend(&self) {
         if self.spare.get() == 0 {
-            self.shared().counts.fetch_add(BATCH, Ordering::Relaxed);
+            self.shared().count_up(BATCH);
             self.spare.set(BATCH);
         }
         self.spare.set(self.spare.get() - 1);
@@ -496,31 +427,6 @@ impl<B: Send + 'static> Drop for Inbox<B> {
         }
         // SAFETY: the inbox's own count, and those that no message carries.
         unsafe { Shared::count_down(self.shared, self.spare.get() + came + 1) }
-    }
-}
-
-/// An inbox as others see it; one of its counts.
-struct Slot<B: 'static>(NonNull<Shared<B>>);
-
-// SAFETY: of what is shared, only the intake and the count are used: both are for all threads.
-unsafe impl<B: Send> Send for Slot<B> {}
-// SAFETY: as above.
-unsafe impl<B: Send> Sync for Slot<B> {}
-
-impl<B: Send + 'static> ReplyPort<B> for Slot<B> {
-    fn reply(&self, message: Message<B>) {
-        // SAFETY: the slot's count keeps it alive; a message brings one of its own.
-        unsafe {
-            self.0.as_ref().counts.fetch_add(1, Ordering::Relaxed);
-            Shared::reply(self.0, message.into_record());
-        }
-    }
-}
-
-impl<B> Drop for Slot<B> {
-    fn drop(&mut self) {
-        // SAFETY: the slot's count.
-        unsafe { Shared::count_down(self.0, 1) }
     }
 }
 

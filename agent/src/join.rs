@@ -12,6 +12,7 @@ use crate::{
     engine,
     exchange::{Exchange, sealed::Holder},
     fan::{Came, Child, Merge},
+    heap::Heap,
     kept::Kept,
     late::{Reply, Through},
     pending::Ticket,
@@ -19,7 +20,7 @@ use crate::{
     record::Record,
     reply::ReplyPort,
     request::{Ended, Outcome, Request},
-    send::{Heap, Message},
+    send::Message,
     status::{Errno, Status},
     sync::{AtomicBool, AtomicUsize, Counted, Mutex, Ordering, left_out, order},
 };

@@ -16,7 +16,7 @@ use crate::{
     sync::Cell,
 };
 #[cfg(feature = "alloc")]
-use crate::{inbox::Shared, reply::ReplyPort};
+use crate::{home::Shared, reply::ReplyPort};
 
 /// Layers that may stand on each other and be waiting for one message.
 pub const MAX_DEPTH: usize = 8;

@@ -56,6 +56,10 @@ mod flight;
 mod gate;
 mod guard;
 #[cfg(feature = "alloc")]
+mod heap;
+#[cfg(feature = "alloc")]
+mod home;
+#[cfg(feature = "alloc")]
 mod inbox;
 #[cfg(feature = "alloc")]
 mod intake;

@@ -7,8 +7,9 @@ use core::{
 };
 
 use crate::{
+    heap::Heap,
     port::MessageId,
-    send::{Heap, Message},
+    send::Message,
     sync::{Counted, left_out, pause},
 };
 

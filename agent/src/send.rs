@@ -3,90 +3,23 @@
 //! One allocation holds record, late part and what the message owns; it can be used again.
 
 use alloc::{sync::Arc, vec::Vec};
-use core::{cell::UnsafeCell, marker::PhantomData, mem::offset_of, ptr::NonNull, task::Waker};
+use core::{marker::PhantomData, ptr::NonNull, task::Waker};
 
 use crate::{
     access,
     call::Origin,
     count::{Counts, Meter},
-    data::{Bytes, Data, Slot},
-    ending,
+    data::{Bytes, Slot},
     flight::Started,
-    late::{Course, Late, Reply, Rest},
+    heap::{Heap, Owned},
+    late::Reply,
     pending::{Pending, Ticket},
     port::{MessageId, Port},
-    record::{Flags, Record, Whole},
+    record::{Flags, Record},
     reply::ReplyPort,
-    state::State,
     status::Status,
     sync::{Counted, left_out},
 };
-
-/// Record, late part and belongings in one allocation. The record begins at a cache line.
-#[repr(C, align(64))]
-pub(crate) struct Heap<B: 'static> {
-    whole: UnsafeCell<Whole<B>>,
-    late: UnsafeCell<Late<B>>,
-    pub(crate) owned: UnsafeCell<Owned>,
-}
-
-#[derive(Default)]
-pub(crate) struct Owned {
-    data: Bytes,
-    names: Vec<Vec<u8>>,
-    pub(crate) receipt: Option<Waker>,
-}
-
-// SAFETY: what a `Message` reaches it reaches exclusively; what a `Ticket` or `Pending` reaches
-// is shared as the message's state says; the rest is the message's holder's alone.
-unsafe impl<B: Send> Send for Heap<B> {}
-// SAFETY: as above.
-unsafe impl<B: Send> Sync for Heap<B> {}
-
-impl<B: 'static> Heap<B> {
-    /// Asks for the abort of one send.
-    pub(crate) fn abort(this: &Counted<Heap<B>>, send: u32) {
-        // SAFETY: record and late part live in the allocation, the latter complete.
-        unsafe { ending::abort(Heap::raw(this), this.late.get(), send) }
-    }
-
-    /// The record of an allocation, with which it can be found again.
-    #[inline]
-    pub(crate) fn record_of(heap: *const Heap<B>) -> NonNull<Record<B>> {
-        // SAFETY: inside the allocation, and so not null.
-        unsafe {
-            let record = heap.byte_add(offset_of!(Heap<B>, whole)).cast_mut();
-            NonNull::new_unchecked(record.cast())
-        }
-    }
-
-    /// The allocation of a record.
-    ///
-    /// # Safety
-    /// The record is one of `send`'s.
-    #[inline]
-    pub(crate) unsafe fn of(record: NonNull<Record<B>>) -> *const Heap<B> {
-        // SAFETY: as the caller's: the pointer came from one to the whole.
-        unsafe { record.as_ptr().byte_sub(offset_of!(Heap<B>, whole)) }.cast_const().cast()
-    }
-
-    #[inline]
-    pub(crate) fn raw(this: &Counted<Heap<B>>) -> NonNull<Record<B>> {
-        Heap::record_of(Counted::as_ptr(this))
-    }
-
-    #[inline]
-    pub(crate) fn rest(&self) -> &Rest<B> {
-        // SAFETY: written by `Message::new`, alive as long as the allocation.
-        unsafe { access::rest_in(self.late.get()) }
-    }
-
-    #[inline]
-    pub(crate) fn state(&self) -> &State {
-        // SAFETY: written by `Message::new`, alive as long as the allocation.
-        unsafe { access::state(Heap::record_of(self)) }
-    }
-}
 
 /// A message of one's own: not sent, or back again. What it carries is owned.
 ///
@@ -121,7 +54,7 @@ impl<B: 'static> Message<B> {
         // ports alive is let go of only now: they may be what replied. Somebody may wait for the
         // message the next time, so it may not be dropped then.
         unsafe {
-            let flags = &mut (*heap.whole.get()).record.flags;
+            let flags = &mut (*Heap::raw(&heap).as_ptr()).flags;
             let of_last = Flags::DROPPABLE.union(Flags::TICKET).union(Flags::HOLDS);
             if flags.intersects(of_last) {
                 let holds = flags.contains(Flags::HOLDS);
@@ -174,31 +107,18 @@ impl<B: 'static> Message<B> {
 impl<B: Send + 'static> Message<B> {
     /// A message that asks `body`.
     pub fn new(body: B) -> Message<B> {
-        let record = Record::new(body, Slot::new(Data::NONE), core::ptr::null_mut());
-        let heap = Counted::new(Heap {
-            whole: UnsafeCell::new(Whole::new(record)),
-            late: UnsafeCell::new(Late::uninit()),
-            owned: UnsafeCell::new(Owned::default()),
-        });
-        // SAFETY: nobody else has the allocation yet.
-        let (whole, late) = unsafe { (&mut *heap.whole.get(), heap.late.get()) };
-        whole.course.write(Course::new(Reply::Nobody(PhantomData)));
-        // SAFETY: as above.
-        unsafe { (*late).rest.write(Rest::new()) };
-        let record = &mut whole.record;
-        record.late = late;
-        record.flags = Flags::SENT | Flags::WHOLE;
+        let heap = Heap::of_body(body);
         Message { heap, body: PhantomData }
     }
 
     fn record(&self) -> &Record<B> {
         // SAFETY: not in flight, so the record is this value's alone.
-        unsafe { &(*self.heap.whole.get()).record }
+        unsafe { Heap::raw(&self.heap).as_ref() }
     }
 
     fn record_mut(&mut self) -> &mut Record<B> {
         // SAFETY: as `record`.
-        unsafe { &mut (*self.heap.whole.get()).record }
+        unsafe { Heap::raw(&self.heap).as_mut() }
     }
 
     fn owned_mut(&mut self) -> &mut Owned {
@@ -495,16 +415,5 @@ impl<B: Send + 'static> Droppable<B> {
     pub fn into_message(mut self) -> Message<B> {
         self.0.record_mut().flags.remove(Flags::DROPPABLE);
         self.0
-    }
-}
-
-impl<B> Drop for Heap<B> {
-    fn drop(&mut self) {
-        // SAFETY: written by `Message::new`, and nobody refers to it any more.
-        unsafe {
-            self.late.get_mut().rest.assume_init_drop();
-            self.whole.get_mut().course.assume_init_drop();
-        }
-        drop(self.whole.get_mut().record.set_meter(None));
     }
 }

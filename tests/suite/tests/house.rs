@@ -21,6 +21,8 @@ const UNSAFE: &[&str] = &[
     "agent/src/flight.rs",
     "agent/src/gate.rs",
     "agent/src/guard.rs",
+    "agent/src/heap.rs",
+    "agent/src/home.rs",
     "agent/src/inbox.rs",
     "agent/src/intake.rs",
     "agent/src/join.rs",
