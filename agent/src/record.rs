@@ -191,15 +191,8 @@ impl<B> Record<B> {
     /// meter, or no room. It is left by [`go_up`](Record::go_up).
     #[inline]
     pub(crate) fn go_down(&mut self) -> bool {
-        const { assert!(MAX_DEPTH.is_power_of_two()) };
-        const METERED: [u8; 2] = Flags::METERED.bits().to_ne_bytes();
-        const STOP: [u8; 4] = [METERED[0], METERED[1], MAX_DEPTH as u8, 0];
-        // SAFETY: flags, depth and frames, which lie in the record one after the other.
-        let word = unsafe {
-            let record = core::ptr::from_ref(self).cast::<u8>();
-            record.add(offset_of!(Record<B>, flags)).cast::<u32>().read()
-        };
-        if word & u32::from_ne_bytes(STOP) != 0 {
+        // Not one word: a processor waits to read one that a byte of was just written.
+        if self.flags.contains(Flags::METERED) || usize::from(self.depth) == MAX_DEPTH {
             return false;
         }
         self.depth += 1;
