@@ -1,13 +1,17 @@
 //! The tool.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    fmt::Display,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
     placement::PLACEMENTS,
-    run::{Difference, run, shrunk, together, trace},
+    run::{Difference, run, shrunk, trace},
     stacks::{self, Stack},
     trace::Trace,
 };
@@ -24,26 +28,7 @@ struct Options {
 #[derive(Subcommand)]
 enum Command {
     /// Take random steps. The first trace that fails is shrunk and printed.
-    Run {
-        /// What the steps are made from.
-        #[arg(long, default_value_t = 1)]
-        seed: u64,
-        /// Steps on each stack in each placement.
-        #[arg(long, default_value_t = 2000)]
-        ops: usize,
-        /// Only stacks that have this in their names.
-        #[arg(long, value_name = "WORD", default_value = "")]
-        driver: String,
-        /// Only this placement.
-        #[arg(long, value_parser = PLACEMENTS)]
-        placement: Option<String>,
-        /// Block devices only: four threads at a time, each on a quarter of it.
-        #[arg(long)]
-        threads: bool,
-        /// Write the trace that failed here too.
-        #[arg(long, value_name = "FILE")]
-        out: Option<PathBuf>,
-    },
+    Run(Run),
     /// Take the steps of a trace that was printed.
     Replay {
         /// The trace.
@@ -53,17 +38,30 @@ enum Command {
     List,
 }
 
+#[derive(Args)]
+struct Run {
+    /// What the steps are made from.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Steps on each stack in each placement.
+    #[arg(long, default_value_t = 2000)]
+    ops: usize,
+    /// Only stacks that have this in their names.
+    #[arg(long, value_name = "WORD", default_value = "")]
+    driver: String,
+    /// Only this placement.
+    #[arg(long, value_parser = PLACEMENTS)]
+    placement: Option<String>,
+    /// Write the trace that failed here too.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
 /// Runs the tool. Exit status: 0; 1 where something differs or failed; 2 for a wrong command
 /// line.
 pub fn main() -> ExitCode {
     let done = match Options::parse().command {
-        Command::Run { seed, ops, driver, placement, threads, out } => {
-            let placements = PLACEMENTS.into_iter();
-            let placements = placements.filter(|one| placement.as_ref().is_none_or(|it| it == one));
-            let stacks = stacks::all().into_iter().filter(|one| one.name.contains(&driver));
-            let (placements, stacks): (Vec<_>, Vec<_>) = (placements.collect(), stacks.collect());
-            all(&stacks, &placements, [seed, ops as u64], threads, out)
-        }
+        Command::Run(options) => options.run(),
         Command::Replay { file } => replay(&file),
         Command::List => {
             stacks::all().iter().for_each(|stack| println!("{}", stack.name));
@@ -79,63 +77,55 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn all(
-    stacks: &[Stack],
-    placements: &[&str],
-    [seed, ops]: [u64; 2],
-    threads: bool,
-    out: Option<PathBuf>,
-) -> Result<(), String> {
-    let count = ops as usize;
-    if stacks.is_empty() {
-        return Err("no stack has that in its name: see `differential list`".into());
-    }
-    let bar = bar(ops * (stacks.len() * placements.len()) as u64);
-    for stack in stacks {
-        for placement in placements {
-            bar.set_message(format!("{}, {placement}", stack.name));
-            if threads {
-                if !stack.files && *placement != "static" {
-                    together(stack, placement, seed, count)
-                        .map_err(|error| format!("{}, {placement}: {error}", stack.name))?;
+impl Run {
+    fn run(&self) -> Result<(), String> {
+        let (stacks, placements) = (self.stacks()?, self.placements());
+        let bar = bar(self.ops * stacks.len() * placements.len());
+        for stack in &stacks {
+            for placement in &placements {
+                bar.set_message(format!("{}, {placement}", stack.name));
+                let trace = trace(stack, placement, self.seed, self.ops);
+                if let Err(difference) = run(stack, &[], &trace, &|| bar.inc(1)) {
+                    bar.set_message("shrinking what failed");
+                    return Err(self.failed(stack, trace, difference));
                 }
-                bar.inc(ops);
-                continue;
-            }
-            let trace = trace(stack, placement, seed, count);
-            if let Err(difference) = run(stack, &[], &trace, &|| bar.inc(1)) {
-                bar.set_message("shrinking what failed");
-                return Err(failed(stack, trace, difference, out));
             }
         }
+        bar.finish_and_clear();
+        let (Run { seed, ops, .. }, stacks, places) = (self, stacks.len(), placements.len());
+        println!("seed {seed}: {stacks} stacks, {places} placements, {ops} steps each: the same");
+        Ok(())
     }
-    bar.finish_and_clear();
-    println!(
-        "seed {seed}: {} stacks, {} placements, {ops} steps each: the same",
-        stacks.len(),
-        placements.len()
-    );
-    Ok(())
+
+    fn stacks(&self) -> Result<Vec<Stack>, String> {
+        let named = |stack: &Stack| stack.name.contains(&self.driver);
+        let stacks: Vec<Stack> = stacks::all().into_iter().filter(named).collect();
+        match stacks.is_empty() {
+            true => Err(format!("no stack is called {:?}: see `differential list`", self.driver)),
+            false => Ok(stacks),
+        }
+    }
+
+    fn placements(&self) -> Vec<&'static str> {
+        let wanted = |one: &&str| self.placement.as_ref().is_none_or(|it| it == one);
+        PLACEMENTS.into_iter().filter(wanted).collect()
+    }
+
+    fn failed(&self, stack: &Stack, trace: Trace, difference: Box<Difference>) -> String {
+        let (trace, difference) = shrunk(stack, &[], trace, difference);
+        let text = trace.to_text();
+        if let Some(path) = &self.out
+            && let Err(error) = std::fs::write(path, &text)
+        {
+            eprintln!("differential: can't write {}: {error}", path.display());
+        }
+        let Trace { stack, placement, .. } = trace;
+        format!("{stack}, {placement}: {difference}the trace, for `differential replay`:\n{text}")
+    }
 }
 
-fn failed(
-    stack: &Stack,
-    trace: Trace,
-    difference: Box<Difference>,
-    out: Option<PathBuf>,
-) -> String {
-    let (trace, difference) = shrunk(stack, &[], trace, difference);
-    let text = trace.to_text();
-    if let Some(path) = out
-        && let Err(error) = std::fs::write(&path, &text)
-    {
-        eprintln!("differential: can't write {}: {error}", path.display());
-    }
-    format!("{difference}the trace, for `differential replay`:\n{text}")
-}
-
-fn replay(file: &PathBuf) -> Result<(), String> {
-    let named = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
+fn replay(file: &Path) -> Result<(), String> {
+    let named = |error: &dyn Display| format!("{}: {error}", file.display());
     let text = std::fs::read_to_string(file).map_err(|error| named(&error))?;
     let trace = Trace::from_text(&text).map_err(|error| named(&error))?;
     let unknown = || format!("no stack is called {:?}: see `differential list`", trace.stack);
@@ -149,7 +139,7 @@ fn replay(file: &PathBuf) -> Result<(), String> {
     Ok(())
 }
 
-fn bar(len: u64) -> ProgressBar {
+fn bar(len: usize) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {eta} {wide_msg}");
-    ProgressBar::new(len).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    ProgressBar::new(len as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }

@@ -7,11 +7,8 @@ use kit::{Disk, discard, flush, read, write};
 
 use crate::trace::{Outcome, Step, Subject, bytes, said};
 
-/// A driver, from `base` on: threads have a part each.
-pub(crate) struct Device {
-    pub(crate) driver: Arc<dyn Driver>,
-    pub(crate) base: u64,
-}
+/// A driver.
+pub(crate) struct Device(pub(crate) Arc<dyn Driver>);
 
 fn count(status: Status) -> Outcome {
     status.result().and_then(said)
@@ -19,19 +16,17 @@ fn count(status: Status) -> Outcome {
 
 impl Subject for Device {
     fn step(&mut self, step: &Step) -> Outcome {
-        let driver = &*self.driver;
+        let driver = &*self.0;
         match *step {
             Step::Read { at, len } => {
                 let mut room = vec![0xee; len];
-                let count = read(driver, self.base + at, &mut room).result()?;
-                // What is behind the bytes that were read has to be as it was.
+                let count = read(driver, at, &mut room).result()?;
+                // All the room is compared: what is behind the bytes that were read is as it was.
                 room.extend(count.to_le_bytes());
                 Ok(room)
             }
-            Step::Write { at, len, seed } => {
-                count(write(driver, self.base + at, &bytes(seed, len)))
-            }
-            Step::Discard { at, len } => count(discard(driver, self.base + at, len)),
+            Step::Write { at, len, seed } => count(write(driver, at, &bytes(seed, len))),
+            Step::Discard { at, len } => count(discard(driver, at, len)),
             Step::Flush => count(flush(driver)),
             _ => Err(Errno::EOPNOTSUPP),
         }

@@ -25,7 +25,7 @@ struct Inode {
     links: u32,
 }
 
-/// The tree. What was removed stays, out of reach.
+/// The tree. What was removed stays, out of reach and empty.
 pub(crate) struct Model {
     inodes: Vec<Inode>,
     slots: [Option<usize>; SLOTS],
@@ -181,8 +181,26 @@ impl Model {
             (true, Ok(entries)) if !entries.is_empty() => return Err(Errno::ENOTEMPTY),
             _ => {}
         }
-        self.inodes[at].links -= 1;
         self.entries(parent).remove(name);
+        self.lose_name(at);
+        said(0)
+    }
+
+    fn lose_name(&mut self, at: usize) {
+        self.inodes[at].links -= 1;
+        self.forget(at);
+    }
+
+    /// Empties what has no name left and is not open.
+    fn forget(&mut self, at: usize) {
+        if self.inodes[at].links == 0 && !self.slots.contains(&Some(at)) {
+            self.inodes[at].content = Content::File(Vec::new());
+        }
+    }
+
+    fn close(&mut self, slot: usize) -> Outcome {
+        let at = self.slots[slot].take().ok_or(Errno::EBADF)?;
+        self.forget(at);
         said(0)
     }
 
@@ -202,7 +220,7 @@ impl Model {
                 (true, Err(_)) => return Err(Errno::ENOTDIR),
                 (false, Ok(_)) => return Err(Errno::EISDIR),
                 (true, Ok(entries)) if !entries.is_empty() => return Err(Errno::ENOTEMPTY),
-                _ => self.inodes[there].links -= 1,
+                _ => self.lose_name(there),
             }
         }
         self.entries(parent).remove(name);
@@ -269,13 +287,13 @@ impl Subject for Model {
             Step::Stat { path, follow } => self.attr(self.find(path, *follow)?),
             Step::Setattr { path, mode, uid, gid } => self.setattr(path, *mode, [*uid, *gid]),
             Step::Open { slot, path } => {
-                self.slots[*slot] = None;
+                let _ = self.close(*slot);
                 let at = self.find(path, true)?;
                 self.file(at)?;
                 self.slots[*slot] = Some(at);
                 said(0)
             }
-            Step::Close { slot } => self.slots[*slot].take().ok_or(Errno::EBADF).and(said(0)),
+            Step::Close { slot } => self.close(*slot),
             Step::ReadSlot { slot, at, len } => self.read(self.slot(*slot)?, *at, *len),
             Step::WriteSlot { slot, at, len, seed } => {
                 self.write(self.slot(*slot)?, Some(*at), &bytes(*seed, *len))

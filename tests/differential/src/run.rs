@@ -14,9 +14,6 @@ use crate::{
     trace::{Outcome, Step, Subject, Trace, shrink},
 };
 
-/// Threads that have a part of a block device each.
-const PARTS: usize = 4;
-
 /// Where a driver and its model parted.
 #[derive(Debug)]
 pub struct Difference {
@@ -67,7 +64,7 @@ fn compare(
     told: &dyn Fn(),
 ) -> Result<(), Box<Difference>> {
     for (at, step) in steps.iter().enumerate() {
-        same(model, real, step, at)?;
+        let _ = same(model, real, step, at)?;
         told();
     }
     let end = steps.len();
@@ -98,11 +95,11 @@ fn same_tree(
     let mut todo = vec![String::new()];
     while let Some(path) = todo.pop() {
         let mut see = |step: Step| same(model, real, &step, at);
-        see(Step::Stat { path: path.clone(), follow: false })?.ok();
+        let _ = see(Step::Stat { path: path.clone(), follow: false })?;
         if see(Step::Readlink { path: path.clone() })?.is_ok() {
             continue;
         }
-        see(Step::ReadFile { path: path.clone(), at: 0, len: 1 << 16 })?.ok();
+        let _ = see(Step::ReadFile { path: path.clone(), at: 0, len: 1 << 16 })?;
         let Ok(names) = see(Step::List { path: path.clone(), room: 4096 })? else { continue };
         let names: Vec<String> = serde_json::from_slice(&names).expect("a list of plain names");
         let below = |name| if path.is_empty() { name } else { format!("{path}/{name}") };
@@ -119,16 +116,14 @@ fn check(
     told: &dyn Fn(),
 ) -> Result<(), Box<Difference>> {
     if !files {
-        let mut model = Row::of(&*driver, SIZE);
-        let mut real = Device { driver, base: 0 };
         // What is encrypted has to be written first.
-        let zeros = kit::write(&*real.driver, 0, &vec![0; SIZE]);
+        let zeros = kit::write(&*driver, 0, &[0; SIZE]);
         assert_eq!(zeros.result(), Ok(SIZE), "all of the device can be written");
-        return compare(&mut model, &mut real, steps, files, told);
+        return compare(&mut Row::of(&*driver, SIZE), &mut Device(driver), steps, files, told);
     }
     let (mut model, mut real) = (Model::new(0o755), Mounted::new(driver));
     let open = Step::Setattr { path: String::new(), mode: Some(0o755), uid: Some(0), gid: Some(0) };
-    same(&mut model, &mut real, &open, 0)?.ok();
+    let _ = same(&mut model, &mut real, &open, 0)?;
     compare(&mut model, &mut real, steps, files, told)
 }
 
@@ -176,41 +171,4 @@ pub fn shrunk(
         }
     });
     (on(&steps), last)
-}
-
-/// Threads that have a quarter of a block device each, with steps of their own. The error names
-/// the part, and where it went wrong.
-pub fn together(stack: &Stack, placement: &str, seed: u64, count: usize) -> Result<(), String> {
-    place(&stack.text, &[], placement, |driver| {
-        let zeros = kit::write(&*driver, 0, &vec![0; SIZE]);
-        assert_eq!(zeros.result(), Ok(SIZE), "all of the device can be written");
-        std::thread::scope(|scope| {
-            let part = |part: usize| {
-                let driver = Arc::clone(&driver);
-                scope.spawn(move || part_of(driver, part, seed, count))
-            };
-            let threads: Vec<_> = (0..PARTS).map(part).collect();
-            threads.into_iter().try_for_each(|thread| thread.join().expect("it does not panic"))
-        })
-    })
-}
-
-fn part_of(driver: Arc<dyn Driver>, part: usize, seed: u64, count: usize) -> Result<(), String> {
-    let size = SIZE / PARTS;
-    let mut model = Row::of(&*driver, size);
-    let mut real = Device { driver, base: (part * size) as u64 };
-    // Each stays inside its part.
-    let inside = |step: &Step| match *step {
-        Step::Read { at, len } | Step::Write { at, len, .. } => at as usize + len <= size,
-        Step::Discard { at, len } => (at + len) as usize <= size,
-        _ => true,
-    };
-    let seed = seed.wrapping_mul(PARTS as u64) + part as u64;
-    let steps: Vec<Step> = block_steps(seed, size, 512, count).into_iter().filter(inside).collect();
-    for (at, step) in steps.iter().chain([&Step::Read { at: 0, len: size }]).enumerate() {
-        same(&mut model, &mut real, step, at)
-            .map_err(|difference| format!("part {part} of {PARTS}, seed {seed}: {difference}"))?
-            .ok();
-    }
-    Ok(())
 }
