@@ -132,10 +132,10 @@ impl Subject for Mounted {
             Step::WriteFile { path, at, len, seed } => self.opened(path, BOTH, |files, node| {
                 files.write(ROOT, node, at.unwrap_or(Op::END), &bytes(*seed, *len)).and_then(said)
             }),
-            Step::Truncate { path, len } => {
-                let (node, _) = self.files.find(path)?;
-                self.files.status(ROOT, Op::Truncate { node, len: *len }, &[]).and_then(said)
-            }
+            // Across a boundary nothing is cut that is not open to be written.
+            Step::Truncate { path, len } => self.opened(path, OpenFlags::WRITE, |files, node| {
+                files.status(ROOT, Op::Truncate { node, len: *len }, &[]).and_then(said)
+            }),
             Step::Readlink { path } => self.readlink(path),
             Step::List { path, room } => self.opened(path, OpenFlags::READ, |files, node| {
                 let names = files.list(ROOT, node, *room)?;
