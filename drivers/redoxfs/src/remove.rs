@@ -46,8 +46,8 @@ impl Volume {
         by: Asker,
     ) -> Result<(), Errno> {
         let (above, moved) = self.search(parent, name, by.cred)?;
-        let (target, there) = self.search(to, new, by.cred)?;
         let moved = moved.ok_or(Errno::ENOENT)?;
+        let (target, there) = self.search(to, new, by.cred)?;
         if there.is_some_and(|there| there.inode == moved.inode) {
             return Ok(());
         }
