@@ -71,13 +71,11 @@ impl Model {
     }
 
     fn find(&self, path: &str, follow: bool) -> Result<usize, Errno> {
-        let names =
-            |path: &str| -> Vec<String> { path.split('/').rev().map(String::from).collect() };
+        let names = |path: &str| -> Vec<String> {
+            path.split('/').rev().filter(|name| !name.is_empty()).map(String::from).collect()
+        };
         let (mut todo, mut at, mut links) = (names(path), ROOT, 0);
         while let Some(name) = todo.pop() {
-            if name.is_empty() {
-                continue;
-            }
             let entries = self.dir(at)?;
             if let (Content::Dir { parent, .. }, "..") = (&self.inodes[at].content, &*name) {
                 at = *parent;
@@ -160,13 +158,11 @@ impl Model {
 
     fn link(&mut self, path: &str, to: &str) -> Outcome {
         let at = self.find(path, true)?;
-        let (parent, name) = self.parent(to)?;
+        self.parent(to)?;
         if self.is_dir(at) {
             return Err(Errno::EPERM);
         }
-        if self.dir(parent)?.contains_key(name) {
-            return Err(Errno::EEXIST);
-        }
+        let (parent, name) = self.vacant(to)?;
         self.inodes[at].links += 1;
         self.entries(parent).insert(name.into(), at);
         said(0)

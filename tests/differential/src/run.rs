@@ -6,13 +6,18 @@ use driver::{Driver, Kind};
 
 use crate::{
     disk::{Device, Row},
-    files::Mounted,
+    files::{Mounted, SLOTS},
     model::Model,
     placement::place,
     random::{block_steps, file_steps},
     stacks::{SIZE, Stack},
     trace::{Outcome, Step, Subject, Trace, shrink},
 };
+
+/// Steps after which all contents are compared.
+const OFTEN: usize = 500;
+/// More bytes than most files have.
+const LONG: usize = 1 << 16;
 
 /// Where a driver and its model parted.
 #[derive(Debug)]
@@ -55,76 +60,78 @@ fn short(outcome: &Outcome) -> String {
     }
 }
 
-/// Takes the steps on both, then compares all contents.
-fn compare(
-    model: &mut dyn Subject,
-    real: &mut dyn Subject,
-    steps: &[Step],
+/// A driver and its model.
+struct Pair {
+    model: Box<dyn Subject>,
+    real: Box<dyn Subject>,
     files: bool,
-    told: &dyn Fn(),
-) -> Result<(), Box<Difference>> {
-    for (at, step) in steps.iter().enumerate() {
-        let _ = same(model, real, step, at)?;
-        told();
-    }
-    let end = steps.len();
-    match files {
-        true => same_tree(model, real, end),
-        false => same(model, real, &Step::Read { at: 0, len: SIZE }, end).map(drop),
-    }
 }
 
-fn same(
-    model: &mut dyn Subject,
-    real: &mut dyn Subject,
-    step: &Step,
-    at: usize,
-) -> Result<Outcome, Box<Difference>> {
-    let (expected, got) = (model.step(step), real.step(step));
-    match expected == got {
-        true => Ok(got),
-        false => Err(Box::new(Difference { at, step: step.clone(), expected, got })),
-    }
-}
-
-fn same_tree(
-    model: &mut dyn Subject,
-    real: &mut dyn Subject,
-    at: usize,
-) -> Result<(), Box<Difference>> {
-    let mut todo = vec![String::new()];
-    while let Some(path) = todo.pop() {
-        let mut see = |step: Step| same(model, real, &step, at);
-        let _ = see(Step::Stat { path: path.clone(), follow: false })?;
-        if see(Step::Readlink { path: path.clone() })?.is_ok() {
-            continue;
+impl Pair {
+    /// A driver that was just built.
+    fn new(driver: Arc<dyn Driver>, files: bool) -> Pair {
+        if files {
+            let (model, real) = (Box::new(Model::new(0o755)), Box::new(Mounted::new(driver)));
+            return Pair { model, real, files };
         }
-        let _ = see(Step::ReadFile { path: path.clone(), at: 0, len: 1 << 16 })?;
-        let Ok(names) = see(Step::List { path: path.clone(), room: 4096 })? else { continue };
-        let names: Vec<String> = serde_json::from_slice(&names).expect("a list of plain names");
-        let below = |name| if path.is_empty() { name } else { format!("{path}/{name}") };
-        todo.extend(names.into_iter().map(below));
-    }
-    Ok(())
-}
-
-/// Takes steps on a driver that was just built, and on its model.
-fn check(
-    driver: Arc<dyn Driver>,
-    steps: &[Step],
-    files: bool,
-    told: &dyn Fn(),
-) -> Result<(), Box<Difference>> {
-    if !files {
         // What is encrypted has to be written first.
         let zeros = kit::write(&*driver, 0, &[0; SIZE]);
         assert_eq!(zeros.result(), Ok(SIZE), "all of the device can be written");
-        return compare(&mut Row::of(&*driver, SIZE), &mut Device(driver), steps, files, told);
+        let (model, real) = (Box::new(Row::of(&*driver, SIZE)), Box::new(Device(driver)));
+        Pair { model, real, files }
     }
-    let (mut model, mut real) = (Model::new(0o755), Mounted::new(driver));
-    let open = Step::Setattr { path: String::new(), mode: Some(0o755), uid: Some(0), gid: Some(0) };
-    let _ = same(&mut model, &mut real, &open, 0)?;
-    compare(&mut model, &mut real, steps, files, told)
+
+    /// Takes the steps, and compares all contents now and then and in the end.
+    fn compare(&mut self, steps: &[Step], told: &dyn Fn()) -> Result<(), Box<Difference>> {
+        if self.files {
+            let (path, mode, id) = (String::new(), Some(0o755), Some(0));
+            self.step(&Step::Setattr { path, mode, uid: id, gid: id }, 0)?.ok();
+        }
+        for (at, step) in steps.iter().enumerate() {
+            self.step(step, at)?.ok();
+            if at % OFTEN == OFTEN - 1 {
+                self.contents(at)?;
+            }
+            told();
+        }
+        self.contents(steps.len())
+    }
+
+    fn step(&mut self, step: &Step, at: usize) -> Result<Outcome, Box<Difference>> {
+        let (expected, got) = (self.model.step(step), self.real.step(step));
+        match expected == got {
+            true => Ok(got),
+            false => Err(Box::new(Difference { at, step: step.clone(), expected, got })),
+        }
+    }
+
+    fn contents(&mut self, at: usize) -> Result<(), Box<Difference>> {
+        if !self.files {
+            return self.step(&Step::Read { at: 0, len: SIZE }, at).map(drop);
+        }
+        for slot in 0..SLOTS {
+            self.step(&Step::ReadSlot { slot, at: 0, len: LONG }, at)?.ok();
+        }
+        let mut todo = vec![String::new()];
+        while let Some(path) = todo.pop() {
+            let below = |name| if path.is_empty() { name } else { format!("{path}/{name}") };
+            todo.extend(self.node(&path, at)?.into_iter().map(below));
+        }
+        Ok(())
+    }
+
+    /// Compares what is at a path; the names in it, if it is a directory.
+    fn node(&mut self, path: &str, at: usize) -> Result<Vec<String>, Box<Difference>> {
+        let mut see = |step: fn(String) -> Step| self.step(&step(path.into()), at);
+        see(|path| Step::Stat { path, follow: false })?.ok();
+        if see(|path| Step::Readlink { path })?.is_ok() {
+            return Ok(Vec::new());
+        }
+        see(|path| Step::ReadFile { path, at: 0, len: LONG })?.ok();
+        let names = see(|path| Step::List { path, room: 4096 })?;
+        let read = |names: Vec<u8>| serde_json::from_slice(&names).expect("plain names");
+        Ok(names.map_or_else(|_| Vec::new(), read))
+    }
 }
 
 /// The steps that a seed makes for a stack.
@@ -145,7 +152,7 @@ pub fn run(
     told: &dyn Fn(),
 ) -> Result<(), Box<Difference>> {
     place(&stack.text, more, &trace.placement, |driver| {
-        check(driver, &trace.steps, stack.files, told)
+        Pair::new(driver, stack.files).compare(&trace.steps, told)
     })
 }
 

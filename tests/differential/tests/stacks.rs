@@ -7,7 +7,7 @@ use differential::{
     stacks,
 };
 
-const STEPS: usize = 300;
+const STEPS: usize = 200;
 
 fn check(files: bool, seed: u64) {
     for stack in stacks::all().into_iter().filter(|stack| stack.files == files) {

@@ -187,6 +187,8 @@ fn a_rename_replaces_what_is_there_where_that_makes_sense() {
     assert_eq!(fs.rename(Node::ROOT, "a", b, "two"), Err(Errno::ENOTDIR));
     assert_eq!(fs.rename(Node::ROOT, "a", Node::ROOT, "b"), Err(Errno::ENOTEMPTY));
     assert_eq!(fs.rename(Node::ROOT, "none", b, "x"), Err(Errno::ENOENT));
+    assert_eq!(fs.rename(Node::ROOT, "none", one, "x"), Err(Errno::ENOENT), "what is moved first");
+    assert_eq!(fs.rename(Node::ROOT, "a", one, "x"), Err(Errno::ENOTDIR));
     assert_eq!(fs.rename(b, "two", Node::ROOT, "x:y"), Err(Errno::EINVAL));
     fs.rename(Node::ROOT, "b", Node::ROOT, "a").unwrap();
     assert_eq!((fs.find("a"), fs.find("a/two"), fs.attr(a)), (Ok(b), Ok(one), Err(Errno::ESTALE)));
