@@ -8,6 +8,8 @@ use tempfile::NamedTempFile;
 pub const SIZE: usize = 128 << 10;
 /// Bytes of the disks of file systems.
 const LARGE: usize = 16 << 20;
+/// More than the steps need, unless what was given back is not counted so.
+const LIMITS: &str = "bytes = \"16 MiB\"\ninodes = 200";
 
 /// A description, and what it needs while it is used.
 pub struct Stack {
@@ -102,7 +104,7 @@ fn files() -> Vec<Stack> {
     let five = [
         tmpfs("fs"),
         driver("owned", "perms", "on = \"fs\""),
-        driver("limited", "quota", "on = \"owned\""),
+        driver("limited", "quota", &format!("on = \"owned\"\n{LIMITS}")),
         driver("names", "namecache", "on = \"limited\"\nentries = 5"),
         driver("top", "trace", "on = \"names\""),
     ];
@@ -127,7 +129,7 @@ fn files() -> Vec<Stack> {
         on("trace of tmpfs", "trace", ""),
         on("fault of tmpfs", "fault", ""),
         on("namecache", "namecache", ""),
-        on("quota", "quota", ""),
+        on("quota", "quota", LIMITS),
         on("perms", "perms", ""),
         files("trace on namecache on quota on perms", &five),
         files("redoxfs", &one),
