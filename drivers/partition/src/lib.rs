@@ -81,8 +81,16 @@ impl Partition {
         Some((self.start + offset, len.min(room)))
     }
 
+    /// True where a range is not of whole blocks: what is left of it inside may be.
+    fn is_ragged(&self, offset: u64, len: u64) -> bool {
+        (offset | len) & u64::from(self.lower.description.block_size).wrapping_sub(1) != 0
+    }
+
     fn transfer<'s>(&'s self, mut request: Request<'s>, offset: u64) -> Outcome<'s, Body> {
         let len = request.len() as u64;
+        if self.is_ragged(offset, len) {
+            return request.done(Errno::EINVAL);
+        }
         let Some((place, fits)) = self.place(offset, len) else {
             let full = len > 0 && matches!(request.body().op, Op::Write { .. });
             return request.done(if full { Errno::ENOSPC.into() } else { Status::OK });
@@ -96,6 +104,9 @@ impl Partition {
     }
 
     fn discard<'s>(&'s self, mut request: Request<'s>, offset: u64, len: u64) -> Outcome<'s, Body> {
+        if self.is_ragged(offset, len) {
+            return request.done(Errno::EINVAL);
+        }
         let Some((place, fits)) = self.place(offset, len) else {
             return request.done(Status::OK);
         };

@@ -86,7 +86,6 @@ pub(crate) fn silent() -> Vec<Stack> {
     let lost =
         |name: &str, on: &str, how: &str| driver(name, "fault", &format!("on = \"{on}\"\n{how}"));
     let drop = "drop = 1000";
-    let delay = "delay = 1000\ndelay_for = 1_000_000";
     let bottom = |kind: &str, more: &str, how: &str| {
         [driver("d1", kind, more), lost("f1", "d1", how)].concat()
     };
@@ -97,7 +96,7 @@ pub(crate) fn silent() -> Vec<Stack> {
     let both = "on = [\"f1\", \"f2\"]";
     vec![
         stack("dropped", vec![disk(drop), top("pass", "")]),
-        stack("delayed", vec![disk(delay), top("pass", "frames = true")]),
+        stack("dropped below frames", vec![disk(drop), top("pass", "frames = true")]),
         stack("dropped below trace", vec![disk(drop), top("trace", "")]),
         stack("dropped below tally", vec![disk(drop), top("tally", "")]),
         stack(
@@ -106,7 +105,7 @@ pub(crate) fn silent() -> Vec<Stack> {
         ),
         stack("dropped below mirror", vec![disk(drop), other, driver("top", "mirror", both)]),
         stack("null, dropped", vec![bottom("null", "", drop), top("pass", "")]),
-        stack("zero, delayed", vec![bottom("zero", "", delay), top("trace", "")]),
+        stack("zero, dropped", vec![bottom("zero", "", drop), top("trace", "")]),
     ]
 }
 
