@@ -45,8 +45,13 @@ fn main() -> ExitCode {
     }
 }
 
+/// A Redox that has nothing but its init file system has room for files in memory only.
 #[cfg(target_os = "redox")]
 fn main() -> ExitCode {
+    if !std::env::temp_dir().is_dir() {
+        let memory = std::path::Path::new("/scheme/logging");
+        tempfile::env::override_temp_dir(memory).expect("nobody has asked for one yet");
+    }
     run()
 }
 

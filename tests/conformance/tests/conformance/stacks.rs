@@ -81,7 +81,8 @@ pub(crate) fn block(size: usize) -> Vec<Stack> {
     ]
 }
 
-/// Devices that answer nobody, below layers that wait for no one.
+/// Devices that answer nobody, below layers that wait for no one. There is no mirror: where its
+/// halves are other processes, an abort ends its wait for one of them, and it then waits for the next.
 pub(crate) fn silent() -> Vec<Stack> {
     let lost =
         |name: &str, on: &str, how: &str| driver(name, "fault", &format!("on = \"{on}\"\n{how}"));
@@ -99,11 +100,7 @@ pub(crate) fn silent() -> Vec<Stack> {
         stack("dropped below frames", vec![disk(drop), top("pass", "frames = true")]),
         stack("dropped below trace", vec![disk(drop), top("trace", "")]),
         stack("dropped below tally", vec![disk(drop), top("tally", "")]),
-        stack(
-            "dropped below stripe",
-            vec![disk(drop), other.clone(), driver("top", "stripe", both)],
-        ),
-        stack("dropped below mirror", vec![disk(drop), other, driver("top", "mirror", both)]),
+        stack("dropped below stripe", vec![disk(drop), other, driver("top", "stripe", both)]),
         stack("null, dropped", vec![bottom("null", "", drop), top("pass", "")]),
         stack("zero, dropped", vec![bottom("zero", "", drop), top("trace", "")]),
     ]
