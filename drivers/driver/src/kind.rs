@@ -8,7 +8,7 @@ use alloc::{
     vec::Vec,
 };
 
-use agent::{Neighbour, Wait};
+use agent::{Neighbour, Port, Wait};
 
 use crate::{Body, Driver, attr::Time, describe::Description, secret::Secret};
 
@@ -158,6 +158,13 @@ pub struct Kind {
 }
 
 impl Lower {
+    /// An edge to a driver that is there already, for one that is made without a description of
+    /// a stack. It is told apart by layer 1 where costs are read.
+    pub fn on<D: Driver + 'static>(driver: &Arc<D>) -> Lower {
+        let port: Arc<dyn Port<Body>> = Arc::<D>::clone(driver);
+        Lower { port: Neighbour::new(port, 1), description: driver.describe() }
+    }
+
     /// What a kind that stands on one other was given. An error where it was not: that is the
     /// caller's mistake, since `stands` says so.
     pub fn required(lower: Vec<Lower>, kind: &Kind) -> Result<Lower, String> {

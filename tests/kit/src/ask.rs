@@ -19,9 +19,7 @@ pub const CONTEXT: Context = Context { now: Time::default, wait: &Spin };
 
 /// An edge to a driver.
 pub fn lower<D: Driver + 'static>(driver: &Arc<D>) -> Lower {
-    let description = driver.describe();
-    let port: Arc<dyn Port<Body>> = Arc::<D>::clone(driver);
-    Lower { port: Neighbour::new(port, 1), description }
+    Lower::on(driver)
 }
 
 /// Makes a driver as a description of a stack would.

@@ -39,10 +39,21 @@ fn requests_stop_at_the_end_of_the_partition() {
     assert_eq!(write(&*part, 9 * 512, &[7; 1024]), Status::ok(512));
     read(&*disk, 50 * 512, &mut room[..512]);
     assert_eq!(room[..512], [5; 512], "the block after the partition is as it was");
-    for offset in [10 * 512, 1 << 40, u64::MAX] {
+    for offset in [10 * 512, 1 << 40, u64::MAX - 511] {
         assert_eq!(read(&*part, offset, &mut room), Status::OK);
         assert_eq!(write(&*part, offset, &[7; 512]), Errno::ENOSPC.into());
         assert_eq!(write(&*part, offset, &[]), Status::OK);
+    }
+}
+
+#[test]
+fn what_is_not_whole_blocks_is_refused_though_what_is_left_of_it_would_be() {
+    let part = partition(&two().disk(), 1, None).ok().unwrap();
+    for (offset, len) in [(9 * 512, 513), (1, 512), (10 * 512, 1), (u64::MAX, 0)] {
+        assert_eq!(read(&*part, offset, &mut vec![0; len]), Errno::EINVAL.into());
+        assert_eq!(write(&*part, offset, &vec![0; len]), Errno::EINVAL.into());
+        let discard = Op::Discard { offset, len: len as u64 };
+        assert_eq!(ask(&*part, discard, Data::NONE), Errno::EINVAL.into());
     }
 }
 
@@ -86,7 +97,10 @@ fn a_discard_is_moved_and_cut_and_a_flush_goes_down() {
     let probe = Probe::new(two().disk());
     let part = partition(&probe, 1, None).ok().unwrap();
     probe.ops.lock().unwrap().clear();
-    assert_eq!(ask(&*part, Op::Discard { offset: 512, len: u64::MAX }, Data::NONE), Status::OK);
+    assert_eq!(
+        ask(&*part, Op::Discard { offset: 512, len: u64::MAX - 511 }, Data::NONE),
+        Status::OK
+    );
     assert_eq!(ask(&*part, Op::Discard { offset: 10 * 512, len: 512 }, Data::NONE), Status::OK);
     assert_eq!(ask(&*part, Op::Flush { node: Node::ROOT }, Data::NONE), Status::OK);
     assert_eq!(ask(&*part, Op::Statfs, Data::NONE), Errno::EOPNOTSUPP.into());

@@ -97,8 +97,7 @@ fn aborted(driver: &Arc<dyn Driver>) {
     assert_eq!(message.body().op, write_at(0));
 }
 
-#[test]
-fn every_block_driver_is_the_model_in_every_placement() {
+pub(crate) fn every_block_driver_is_the_model_in_every_placement() {
     let (random, edges) = (script(400), edges());
     for stack in stacks::block(SIZE) {
         everywhere(&stack.text, |placement, driver| {

@@ -28,8 +28,7 @@ fn lasting(attr: Attr) -> Attr {
     Attr { inode: 0, atime: none, mtime: none, ctime: none, ..attr }
 }
 
-#[test]
-fn every_file_driver_is_the_model_in_every_placement() {
+pub(crate) fn every_file_driver_is_the_model_in_every_placement() {
     let scripts = scripts(4);
     for stack in stacks::file() {
         for script in &scripts {

@@ -8,11 +8,34 @@
 //! | mixed | each driver in a daemon of its own |
 #![cfg(not(target_os = "redox"))]
 
+mod aborts;
 mod block;
 mod character;
 mod chores;
 #[path = "../../../../scheme/portd/tests/common/mod.rs"]
 mod common;
+mod cut;
 mod file;
+mod image;
 mod placement;
 mod stacks;
+
+#[test]
+fn every_block_driver_is_the_model_in_every_placement() {
+    block::every_block_driver_is_the_model_in_every_placement();
+}
+
+#[test]
+fn every_character_driver_is_the_model_in_every_placement() {
+    character::every_character_driver_is_the_model_in_every_placement();
+}
+
+#[test]
+fn every_file_driver_is_the_model_in_every_placement() {
+    file::every_file_driver_is_the_model_in_every_placement();
+}
+
+#[test]
+fn what_is_kept_comes_back_when_it_is_aborted_in_every_placement() {
+    aborts::what_is_kept_comes_back_when_it_is_aborted_in_every_placement();
+}

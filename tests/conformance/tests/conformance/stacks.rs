@@ -52,6 +52,15 @@ pub(crate) fn block(size: usize) -> Vec<Stack> {
         plain("pass", on("pass", "frames = true")),
         plain("trace", on("trace", "")),
         plain("fault", on("fault", "")),
+        plain("tally", on("tally", "")),
+        plain(
+            "partition",
+            [
+                driver("disk", "image", &format!("size = {size}")),
+                driver("top", "partition", "on = \"disk\"\nnumber = 2"),
+            ]
+            .concat(),
+        ),
         plain("cache", on("cache", "size = \"64 KiB\"")),
         plain("cache, written back", on("cache", "size = \"32 KiB\"\nwrite_back = true")),
         plain(
@@ -69,6 +78,31 @@ pub(crate) fn block(size: usize) -> Vec<Stack> {
         ),
         Stack { name: "crypt", text: crypt, _key: Some(first) },
         Stack { name: "six layers", text: all.concat(), _key: Some(second) },
+    ]
+}
+
+/// Devices that answer nobody, below layers that wait for no one. There is no mirror: where its
+/// halves are other processes, an abort ends its wait for one of them, and it then waits for the next.
+pub(crate) fn silent() -> Vec<Stack> {
+    let lost =
+        |name: &str, on: &str, how: &str| driver(name, "fault", &format!("on = \"{on}\"\n{how}"));
+    let drop = "drop = 1000";
+    let bottom = |kind: &str, more: &str, how: &str| {
+        [driver("d1", kind, more), lost("f1", "d1", how)].concat()
+    };
+    let disk = |how: &str| bottom("ramdisk", "size = 65536", how);
+    let other = [driver("d2", "ramdisk", "size = 65536"), lost("f2", "d2", drop)].concat();
+    let stack = |name, text: Vec<String>| Stack { name, text: text.concat(), _key: None };
+    let top = |kind: &str, more: &str| driver("top", kind, &format!("on = \"f1\"\n{more}"));
+    let both = "on = [\"f1\", \"f2\"]";
+    vec![
+        stack("dropped", vec![disk(drop), top("pass", "")]),
+        stack("dropped below frames", vec![disk(drop), top("pass", "frames = true")]),
+        stack("dropped below trace", vec![disk(drop), top("trace", "")]),
+        stack("dropped below tally", vec![disk(drop), top("tally", "")]),
+        stack("dropped below stripe", vec![disk(drop), other, driver("top", "stripe", both)]),
+        stack("null, dropped", vec![bottom("null", "", drop), top("pass", "")]),
+        stack("zero, dropped", vec![bottom("zero", "", drop), top("trace", "")]),
     ]
 }
 
@@ -91,6 +125,7 @@ pub(crate) fn file() -> Vec<Stack> {
         stack("pass", on("pass", "frames = true")),
         stack("trace", on("trace", "")),
         stack("fault", on("fault", "")),
+        stack("tally", on("tally", "")),
         stack("namecache", on("namecache", "")),
         stack("quota", on("quota", "")),
         stack("perms", on("perms", "")),

@@ -14,6 +14,8 @@ mod ports;
 #[cfg(target_os = "redox")]
 mod redox;
 #[cfg(target_os = "redox")]
+mod together;
+#[cfg(target_os = "redox")]
 mod windows;
 
 #[cfg(target_os = "redox")]

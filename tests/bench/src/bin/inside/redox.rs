@@ -17,7 +17,7 @@ use syscall::{
     schemev2::{Cqe, Opcode, Sqe},
 };
 
-use crate::{ports, windows};
+use crate::{ports, together, windows};
 
 /// Operations in a round, and rounds.
 pub(crate) const CALLS: u32 = 500;
@@ -32,6 +32,8 @@ pub(crate) fn main() -> ExitCode {
     let done = match words.as_slice() {
         ["echo", name] => echo(name),
         ["direct", name] => ports::serve(name),
+        ["stack", name, text] => together::serve(name, text),
+        ["together"] => together::measure("/scheme/logging"),
         [] => measure("/scheme/logging"),
         ["--ramfs", ramfs] => measure(ramfs),
         _ => Err("give nothing, --ramfs PATH, echo NAME, or direct NAME".into()),
