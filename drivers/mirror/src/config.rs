@@ -16,12 +16,20 @@ pub const KIND: Kind = Kind {
     name: "mirror",
     help: "keeps the same contents on several disks (RAID 1)",
     stands: Stands::OnSeveral,
-    options: &[OptionSpec {
-        key: "rebuild",
-        kind: OptionKind::Integer,
-        required: false,
-        help: "which disk of the list, from 1 on, is to be copied anew from the others",
-    }],
+    options: &[
+        OptionSpec {
+            key: "rebuild",
+            kind: OptionKind::Integer,
+            required: false,
+            help: "which disk of the list, from 1 on, is to be copied anew from the others",
+        },
+        OptionSpec {
+            key: "unclean",
+            kind: OptionKind::Flag,
+            required: false,
+            help: "the disks may differ: believe the first, and copy it to the others",
+        },
+    ],
     make,
 };
 
@@ -32,17 +40,27 @@ fn make(options: &Options, lower: Vec<Lower>, context: &Context) -> Built {
     }
     let description = describe(&lower)?;
     let mut state = State::new(lower.len());
-    if let Some(number) = options.integer("rebuild") {
-        let half = number.checked_sub(1).and_then(|half| usize::try_from(half).ok());
-        let Some(half) = half.filter(|half| *half < lower.len()) else {
-            return Err(format!("rebuild = {number}: there are 1 to {}", lower.len()));
-        };
+    for half in stale(options, lower.len())? {
         state.lose(half, 0..description.size);
     }
     let whole = AtomicBool::new(state.is_whole());
     let state = spin::Mutex::new(state);
     let (fan, wait) = (Fan::new(), context.wait);
     Ok(Arc::new(Mirror { halves: lower, description, fan, state, whole, wait }))
+}
+
+/// The halves that are to be copied anew.
+fn stale(options: &Options, halves: usize) -> Result<Vec<usize>, String> {
+    let rebuilt = match options.integer("rebuild") {
+        None => None,
+        Some(number @ 1..) if number <= halves as u64 => Some(number as usize - 1),
+        Some(number) => return Err(format!("rebuild = {number}: there are 1 to {halves}")),
+    };
+    if !options.flag("unclean") {
+        return Ok(rebuilt.into_iter().collect());
+    }
+    let believed = usize::from(rebuilt == Some(0));
+    Ok((0..halves).filter(|half| *half != believed).collect())
 }
 
 /// The size of the smallest in the blocks of the largest.

@@ -5,8 +5,16 @@
 //! not read from it, and is copied to it by and by: see [`Driver::tend`].
 //!
 //! Which half lacks what is known only as long as the driver lives. After that the description
-//! has to say which half is to be copied anew: `rebuild = 2`. As on any disk, writes that overlap
-//! and are under way together leave either's bytes; but the same ones on every half, in the end.
+//! has to say which half is to be copied anew: `rebuild = 2`.
+//!
+//! A stop between the halves' writes leaves halves that differ, and nobody has noted where, for
+//! the driver keeps nothing on the disks. With `unclean = true` the first half is believed (the
+//! second with `rebuild = 1`) and the rest is stale until it is copied: what was read once is
+//! never read otherwise, and what the believed half can't give meanwhile is `EIO`. Who can't
+//! know how the last run ended says it always; the price is a copy of the disk at each start.
+//!
+//! As on any disk, writes that overlap and are under way together leave either's bytes; but the
+//! same ones on every half, in the end.
 #![no_std]
 #![forbid(unsafe_code)]
 

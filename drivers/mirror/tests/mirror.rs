@@ -199,6 +199,65 @@ fn copying_goes_on_step_by_step_and_says_how_far_it_is() {
     assert!(room == vec![5; size as usize]);
 }
 
+/// Three disks that differ everywhere, each full of its own number, and a mirror on them.
+fn unclean(options: &[(&str, OptionValue)]) -> ([Arc<Spy>; 3], Arc<dyn Driver>) {
+    let spies = [0, 1, 2].map(|number| {
+        let disk = ramdisk(1 << 20);
+        write(&*disk, 0, &vec![number; 1 << 20]);
+        Spy::new(disk)
+    });
+    let unclean = [("unclean", OptionValue::Flag(true))];
+    let options = [&unclean, options].concat();
+    let on = spies.clone().map(|spy| spy as Arc<dyn Driver>);
+    (spies, make(&KIND, &options, &on).ok().unwrap())
+}
+
+/// A byte of each turn of the halves.
+fn samples(mirror: &Arc<dyn Driver>) -> Vec<u8> {
+    let mut room = [0xee; 512];
+    let sample = |offset| {
+        assert_eq!(read(&**mirror, offset, &mut room), Status::ok(512));
+        room[0]
+    };
+    (0..1 << 20).step_by(128 << 10).map(sample).collect()
+}
+
+#[test]
+fn after_an_unclean_stop_reads_never_change_and_the_halves_become_equal() {
+    for (rebuild, believed) in [(None, 0), (Some(1), 1), (Some(3), 0)] {
+        let rebuild = rebuild.map(|half| ("rebuild", OptionValue::Integer(half)));
+        let (spies, mirror) = unclean(rebuild.as_slice());
+        loop {
+            assert_eq!(samples(&mirror), [believed; 8]);
+            if !mirror.tend() {
+                break;
+            }
+        }
+        assert_eq!(figure(&mirror, "stale"), [0; 3]);
+        // Whoever is lost now, the others say the same.
+        for lost in &spies {
+            lost.fail(Some(Errno::EIO));
+            assert_eq!(samples(&mirror), [believed; 8]);
+            lost.fail(None);
+            tend(&mirror);
+        }
+    }
+}
+
+#[test]
+fn after_an_unclean_stop_the_others_are_not_asked_for_what_the_first_can_t_give() {
+    let (spies, mirror) = unclean(&[]);
+    assert_eq!(write(&*mirror, 0, &[7; 512]), Status::ok(512));
+    spies[0].fail(Some(Errno::EIO));
+    let mut room = [0; 512];
+    assert_eq!(read(&*mirror, 512, &mut room), Errno::EIO.into());
+    assert_eq!(read(&*mirror, 0, &mut room), Status::ok(512), "all have what was written since");
+    assert_eq!(room, [7; 512]);
+    spies[0].fail(None);
+    assert_eq!(read(&*mirror, 512, &mut room), Status::ok(512));
+    assert_eq!(room, [0; 512]);
+}
+
 #[test]
 fn what_was_written_to_while_it_was_copied_is_copied_again() {
     let keeper = Arc::new(Keeper { size: SIZE as u64, ..Keeper::default() });
