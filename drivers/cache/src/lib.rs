@@ -11,7 +11,9 @@
 //!
 //! What is read after a write is never older. A write that failed below, or came short, leaves
 //! nothing of its range here. Written back, an error is told to the flush; what could not be
-//! written stays, and is written again.
+//! written stays, and is written again. A power cut between two flushes leaves any part of what
+//! was written back, in no order: RedoxFS, which relies on the order of its writes, does not
+//! survive that, so beneath it a cache writes through.
 //!
 //! One lock is held while a request is worked on, and the lower port waited for; a host that has
 //! several threads puts a serialized or a thread port around it.
