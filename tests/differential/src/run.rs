@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use driver::{Driver, Kind};
+use driver::{Driver, Errno, Kind};
 
 use crate::{
     disk::{Device, Row},
@@ -88,7 +88,10 @@ impl Pair {
             self.step(&Step::Setattr { path, mode, uid: id, gid: id }, 0)?.ok();
         }
         for (at, step) in steps.iter().enumerate() {
-            self.step(step, at)?.ok();
+            match step {
+                Step::Empty => self.empty("", at)?,
+                _ => drop(self.step(step, at)?),
+            }
             if at % OFTEN == OFTEN - 1 {
                 self.contents(at)?;
             }
@@ -114,13 +117,12 @@ impl Pair {
         }
         let mut todo = vec![String::new()];
         while let Some(path) = todo.pop() {
-            let below = |name| if path.is_empty() { name } else { format!("{path}/{name}") };
-            todo.extend(self.node(&path, at)?.into_iter().map(below));
+            todo.extend(self.node(&path, at)?);
         }
         Ok(())
     }
 
-    /// Compares what is at a path; the names in it, if it is a directory.
+    /// Compares what is at a path; the paths below it, if it is a directory.
     fn node(&mut self, path: &str, at: usize) -> Result<Vec<String>, Box<Difference>> {
         let mut see = |step: fn(String) -> Step| self.step(&step(path.into()), at);
         see(|path| Step::Stat { path, follow: false })?.ok();
@@ -128,9 +130,28 @@ impl Pair {
             return Ok(Vec::new());
         }
         see(|path| Step::ReadFile { path, at: 0, len: LONG })?.ok();
-        let names = see(|path| Step::List { path, room: 4096 })?;
-        let read = |names: Vec<u8>| serde_json::from_slice(&names).expect("plain names");
-        Ok(names.map_or_else(|_| Vec::new(), read))
+        self.below(path, at)
+    }
+
+    /// The paths in a directory; none in anything else.
+    fn below(&mut self, path: &str, at: usize) -> Result<Vec<String>, Box<Difference>> {
+        let list = Step::List { path: path.into(), room: 4096 };
+        let Ok(names) = self.step(&list, at)? else { return Ok(Vec::new()) };
+        let names: Vec<String> = serde_json::from_slice(&names).expect("plain names");
+        let below = |name| if path.is_empty() { name } else { format!("{path}/{name}") };
+        Ok(names.into_iter().map(below).collect())
+    }
+
+    /// Removes all names in a directory.
+    fn empty(&mut self, path: &str, at: usize) -> Result<(), Box<Difference>> {
+        for path in self.below(path, at)? {
+            let file = Step::Unlink { path: path.clone(), dir: false };
+            if self.step(&file, at)? == Err(Errno::EISDIR) {
+                self.empty(&path, at)?;
+                self.step(&Step::Unlink { path, dir: true }, at)?.ok();
+            }
+        }
+        Ok(())
     }
 }
 

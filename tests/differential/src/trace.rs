@@ -12,7 +12,8 @@ pub trait Subject {
     fn step(&mut self, step: &Step) -> Outcome;
 }
 
-/// Something to do. Paths are from the root; a slot holds a file that stays open.
+/// Something to do. Paths are from the root; a slot holds a file that stays open; to empty a file
+/// system is to remove all names, one by one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "as the operations")]
 pub enum Step {
@@ -20,6 +21,7 @@ pub enum Step {
     Write { at: u64, len: usize, seed: u8 },
     Discard { at: u64, len: u64 },
     Flush,
+    Empty,
     Mkdir { path: String, mode: u16 },
     Create { path: String, mode: u16, exclusive: bool },
     ReadFile { path: String, at: u64, len: usize },
