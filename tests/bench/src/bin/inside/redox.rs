@@ -36,7 +36,7 @@ pub(crate) fn main() -> ExitCode {
         ["together"] => together::measure("/scheme/logging"),
         [] => measure("/scheme/logging"),
         ["--ramfs", ramfs] => measure(ramfs),
-        _ => Err("give nothing, --ramfs PATH, echo NAME, or direct NAME".into()),
+        _ => Err("give nothing, --ramfs PATH, together, echo NAME, or direct NAME".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
