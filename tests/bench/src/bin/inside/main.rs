@@ -4,7 +4,7 @@
 //! ```text
 //! inside --ramfs /scheme/logging            # all, as JSON lines
 //! inside echo NAME                          # the echo service itself
-//! inside together                           # stacks in one process and in many
+//! inside together [IMAGE]                   # stacks in one process and in many
 //! inside direct NAME                        # a service that is connected to directly
 //! ```
 

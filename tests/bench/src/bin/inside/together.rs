@@ -143,12 +143,13 @@ fn rows(what: &str, scheme: &str, layers: &[Layer]) -> Result<()> {
     row("window, client beside the drivers", true, true)
 }
 
-/// Prints what stacks cost together and apart. There is room for a file in `scratch`.
-pub(crate) fn measure(scratch: &str) -> Result<()> {
+/// Prints what stacks cost together and apart. There is room for a file in `scratch`; `image` is
+/// one with a RedoxFS.
+pub(crate) fn measure(scratch: &str, image: Option<&str>) -> Result<()> {
     let key = format!("{scratch}/key");
     let bytes: Vec<u8> = (0..64).collect();
     std::fs::write(&key, bytes).map_err(|error| format!("can't write {key}: {error}"))?;
     rows("four layers that pass", "passes", &passes())?;
     rows("crypt and stripe", "crypts", &crypt(&key))?;
-    volumes::measure()
+    image.map_or(Ok(()), volumes::measure)
 }

@@ -6,10 +6,11 @@ use std::{
     sync::Arc,
 };
 
-use driver::{Built, Context, Kind, Lower, OptionKind, OptionSpec, Options, Stands};
+use driver::{
+    Body, Built, Call, Context, Cred, Data, Kind, Lower, Node, Op, OptionKind, OptionSpec, Options,
+    Stands,
+};
 use driver_ramdisk::Ramdisk;
-use redoxfs::FileSystem;
-use redoxfs_disk::PortDisk;
 
 use crate::{
     redox::{CALLS, PAGE, Page, Result, file, pair},
@@ -19,32 +20,33 @@ use crate::{
 /// Files that are made and removed in a round.
 const FILES: u32 = 50;
 
-/// A disk in memory that a file system was made on.
+/// A disk in memory with what is in a file.
 pub(crate) const KIND: Kind = Kind {
-    name: "formatted",
-    help: "a disk in memory with an empty RedoxFS",
+    name: "copy",
+    help: "a disk in memory with what is in a file",
     stands: Stands::Alone,
     options: &[OptionSpec {
-        key: "size",
-        kind: OptionKind::Size,
+        key: "path",
+        kind: OptionKind::Text,
         required: true,
-        help: "bytes of the disk",
+        help: "the file",
     }],
     make,
 };
 
 fn make(options: &Options, _: Vec<Lower>, context: &Context) -> Built {
-    let size = options.integer("size").unwrap_or_default();
-    let disk = Arc::new(Ramdisk::new(size, 512, false)?);
-    let (port, now) = (Lower::on(&disk).port, (context.now)());
-    let made = FileSystem::create(PortDisk::new(port, size, context.wait), None, now.sec, now.nsec);
-    made.map_err(|error| error.to_string())?.disk.flush().map_err(|errno| errno.to_string())?;
-    Ok(disk)
+    let path = options.text("path").unwrap_or_default();
+    let bytes = fs::read(path).map_err(|error| format!("can't read {path}: {error}"))?;
+    let disk = Ramdisk::new(bytes.len() as u64, 512, false)?;
+    let op = Op::Write { node: Node::ROOT, offset: 0 };
+    let mut write = Call::new(Body::new(op, Cred::ROOT), Data::source(&bytes));
+    write.run(&disk, context.wait).result().map_err(|errno| errno.to_string())?;
+    Ok(Arc::new(disk))
 }
 
-fn stack() -> Vec<Layer> {
+fn stack(image: &str) -> Vec<Layer> {
     vec![
-        layer("vd", KIND.name, &[]).with("size = \"16 MiB\""),
+        layer("vd", KIND.name, &[]).with(&format!("path = {image:?}")),
         layer("vc", "cache", &["vd"]).with("size = \"1 MiB\""),
         layer("fs", "redoxfs", &["vc"]),
     ]
@@ -54,9 +56,9 @@ fn failed(error: std::io::Error) -> String {
     error.to_string()
 }
 
-/// Prints what its files cost.
-pub(crate) fn measure() -> Result<()> {
-    let _both = Both::start("volumes", &stack())?;
+/// Prints what files cost of the RedoxFS whose image is in a file.
+pub(crate) fn measure(image: &str) -> Result<()> {
+    let _both = Both::start("volumes", &stack(image))?;
     let (mut page, mut other) = (Page([7; PAGE]), Page([8; PAGE]));
     let [many, one] = ["/scheme/fs/fs", "/scheme/volumes/fs"];
     let files = [file(&format!("{many}/page"), &page.0)?, file(&format!("{one}/page"), &page.0)?];
