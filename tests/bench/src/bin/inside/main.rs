@@ -4,6 +4,7 @@
 //! ```text
 //! inside --ramfs /scheme/logging            # all, as JSON lines
 //! inside echo NAME                          # the echo service itself
+//! inside together [IMAGE]                   # stacks in one process and in many
 //! inside direct NAME                        # a service that is connected to directly
 //! ```
 
@@ -15,6 +16,8 @@ mod ports;
 mod redox;
 #[cfg(target_os = "redox")]
 mod together;
+#[cfg(target_os = "redox")]
+mod volumes;
 #[cfg(target_os = "redox")]
 mod windows;
 

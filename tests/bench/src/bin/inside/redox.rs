@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-use agent::{Cross, Words};
+use agent::{Cross, Words, open_port};
 use driver::{Body, Cred, Node, Op};
 use libredox::{Fd, call, flag};
 use syscall::{
@@ -33,10 +33,11 @@ pub(crate) fn main() -> ExitCode {
         ["echo", name] => echo(name),
         ["direct", name] => ports::serve(name),
         ["stack", name, text] => together::serve(name, text),
-        ["together"] => together::measure("/scheme/logging"),
+        ["together"] => together::measure("/scheme/logging", None),
+        ["together", image] => together::measure("/scheme/logging", Some(image)),
         [] => measure("/scheme/logging"),
         ["--ramfs", ramfs] => measure(ramfs),
-        _ => Err("give nothing, --ramfs PATH, echo NAME, or direct NAME".into()),
+        _ => Err("give nothing, --ramfs PATH, together [IMAGE], echo NAME, or direct NAME".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -90,7 +91,7 @@ impl Child {
     /// What it serves, once it does.
     pub(crate) fn up(path: &str) -> Result<Fd> {
         for _ in 0..100_000 {
-            if let Ok(handle) = Fd::open(path, flag::O_RDWR, 0) {
+            if let Ok(handle) = open_port(path) {
                 return Ok(handle);
             }
             std::thread::yield_now();

@@ -2,24 +2,33 @@
 
 use agent::{Call, Data, SchemeAgent};
 use driver::{Body, Cred, Driver, Node, Op};
-use service::{Host, PARK};
+use service::{Host, PARK, Service};
 
-use crate::redox::{CALLS, Child, PAGE, Page, Result, pair};
+use crate::{
+    redox::{CALLS, Child, PAGE, Page, Result, pair},
+    volumes,
+};
 
 /// A driver of a stack.
-struct Layer {
+pub(crate) struct Layer {
     name: &'static str,
     kind: &'static str,
     on: &'static [&'static str],
     options: String,
 }
 
-fn layer(name: &'static str, kind: &'static str, on: &'static [&'static str]) -> Layer {
+pub(crate) fn layer(name: &'static str, kind: &'static str, on: &'static [&'static str]) -> Layer {
     Layer { name, kind, on, options: String::new() }
 }
 
+impl Layer {
+    pub(crate) fn with(self, options: &str) -> Layer {
+        Layer { options: options.into(), ..self }
+    }
+}
+
 fn disk(name: &'static str) -> Layer {
-    Layer { options: "size = \"1 MiB\"".into(), ..layer(name, "ramdisk", &[]) }
+    layer(name, "ramdisk", &[]).with("size = \"1 MiB\"")
 }
 
 /// Four layers that pass everything on.
@@ -36,8 +45,7 @@ fn passes() -> Vec<Layer> {
 
 /// What is encrypted, on two disks.
 fn crypt(key: &str) -> Vec<Layer> {
-    let options = format!("key = {key:?}");
-    let crypt = Layer { options, ..layer("c", "crypt", &["s"]) };
+    let crypt = layer("c", "crypt", &["s"]).with(&format!("key = {key:?}"));
     vec![disk("d1"), disk("d2"), layer("s", "stripe", &["d1", "d2"]), crypt]
 }
 
@@ -46,7 +54,11 @@ const READ: Op = Op::Read { node: Node::ROOT, offset: 0 };
 
 /// Serves a description as a scheme.
 pub(crate) fn serve(name: &str, text: &str) -> Result<()> {
-    let mut service = portd::serve(name, text).map_err(|error| error.to_string())?;
+    let kinds = [portd::kinds(), vec![volumes::KIND]].concat();
+    let plan = stack::parse(text, &kinds).map_err(|fault| fault.to_string())?;
+    let stack = plan.build(&Host).map_err(|fault| fault.to_string())?;
+    let service = Service::directory(name, &stack, plan.draw());
+    let mut service = service.map_err(|failure| failure.to_string())?;
     service.publish().and_then(|()| service.run()).map_err(|failure| failure.to_string())
 }
 
@@ -70,14 +82,14 @@ fn together(layers: &[Layer]) -> String {
 }
 
 /// A stack that is there twice: its processes, and agents to the topmost driver of each.
-struct Both {
+pub(crate) struct Both {
     one: SchemeAgent<Body>,
     many: SchemeAgent<Body>,
     _services: Vec<Child>,
 }
 
 impl Both {
-    fn start(scheme: &str, layers: &[Layer]) -> Result<Both> {
+    pub(crate) fn start(scheme: &str, layers: &[Layer]) -> Result<Both> {
         let top = layers.last().ok_or("a stack without drivers")?.name;
         let mut services = vec![Child::start(&["stack", scheme, &together(layers)])?];
         let one = SchemeAgent::new(Child::up(&format!("/scheme/{scheme}/{top}"))?);
@@ -131,11 +143,13 @@ fn rows(what: &str, scheme: &str, layers: &[Layer]) -> Result<()> {
     row("window, client beside the drivers", true, true)
 }
 
-/// Prints what stacks cost together and apart. There is room for a file in `scratch`.
-pub(crate) fn measure(scratch: &str) -> Result<()> {
+/// Prints what stacks cost together and apart. There is room for a file in `scratch`; `image` is
+/// one with a RedoxFS.
+pub(crate) fn measure(scratch: &str, image: Option<&str>) -> Result<()> {
     let key = format!("{scratch}/key");
     let bytes: Vec<u8> = (0..64).collect();
     std::fs::write(&key, bytes).map_err(|error| format!("can't write {key}: {error}"))?;
     rows("four layers that pass", "passes", &passes())?;
-    rows("crypt and stripe", "crypts", &crypt(&key))
+    rows("crypt and stripe", "crypts", &crypt(&key))?;
+    image.map_or(Ok(()), volumes::measure)
 }
