@@ -12,9 +12,9 @@ use syscall::{
     schemev2::{Cqe, Opcode, Sqe},
 };
 
-use crate::kernel;
+use crate::{kernel, many};
 
-const PAGE: usize = 4096;
+pub(super) const PAGE: usize = 4096;
 const READ: Op = Op::Read { node: Node::ROOT, offset: 0 };
 
 const STACK: &str = r#"
@@ -47,9 +47,13 @@ enum Ask {
     Window(Op),
     /// A standard read of a page.
     Read,
+    /// All entries of a directory with many, in a window.
+    List,
+    /// Messages through a port, many in each write and read.
+    Many,
 }
 
-const CASES: [Case; 9] = [
+const CASES: [Case; 11] = [
     ("echo", None),
     ("null-flush", Some(("null", Ask::Message(Op::Flush { node: Node::ROOT })))),
     ("null-read", Some(("null", Ask::Read))),
@@ -59,6 +63,8 @@ const CASES: [Case; 9] = [
     ("tmp-message", Some(("tmp/file", Ask::Message(READ)))),
     ("tmp-read", Some(("tmp/file", Ask::Read))),
     ("zero-read", Some(("zero", Ask::Read))),
+    ("tmp-list", Some(("tmp", Ask::List))),
+    ("port-many", Some(("user/0/many", Ask::Many))),
 ];
 
 #[repr(align(4096))]
@@ -86,7 +92,7 @@ fn echo(count: u64) -> u64 {
     let mut sqe = Sqe::default();
     // SAFETY: nothing is lent.
     unsafe {
-        kernel::ask(Sqe { opcode: Opcode::Call as u8, ..Sqe::default() }, count, || {
+        kernel::ask(request(Opcode::Call, [0; 6]), count, || {
             while socket.read(&mut sqe).is_ok_and(|read| read > 0) {
                 let cqe = Cqe { tag: sqe.tag, ..Cqe::default() };
                 socket.write(&cqe).map_err(Errno::from).expect("the answer is taken");
@@ -95,45 +101,77 @@ fn echo(count: u64) -> u64 {
     }
 }
 
-fn served(path: &str, ask: Ask, count: u64) {
-    let plan = stack::parse(STACK, &kinds()).expect("the description is good");
-    let stack = plan.build(&Host).expect("the drivers are good");
-    let service = Service::directory("port", &stack, String::new()).expect("the socket is there");
+/// A service, and what it is asked.
+pub(super) struct Served(Service);
+
+impl Served {
+    fn new() -> Served {
+        let plan = stack::parse(STACK, &kinds()).expect("the description is good");
+        let stack = plan.build(&Host).expect("the drivers are good");
+        let service = Service::directory("port", &stack, String::new());
+        Served(service.expect("the socket is there"))
+    }
+
+    /// Asks the same a number of times. The last answer.
+    pub(super) fn ask(&self, opcode: Opcode, args: [u64; 6], count: u64) -> u64 {
+        // SAFETY: what is lent is room of the case's own, that nobody else looks at meanwhile, or a
+        // path that nobody changes.
+        unsafe { kernel::ask(request(opcode, args), count, || self.run()) }
+    }
+
+    pub(super) fn open(&self, path: &str, flags: usize) -> u64 {
+        let path = buffer(0, path.as_ptr(), path.len(), [flags as u64, 0, 0]);
+        self.ask(Opcode::OpenAt, path, 1)
+    }
+
+    /// Has the room be the handle's first window.
+    pub(super) fn map(&self, handle: u64, len: usize) {
+        let flags = (MapFlags::MAP_SHARED | MapFlags::PROT_READ | MapFlags::PROT_WRITE).bits();
+        let map = [handle, len as u64, flags as u64, agent::window_at(1), 0, 0];
+        assert!(self.ask(Opcode::MmapPrep, map, 1).is_multiple_of(PAGE as u64));
+    }
+
+    /// Sends a message with data in the first window.
+    pub(super) fn by_window(&self, handle: u64, op: Op, len: usize, count: u64) -> u64 {
+        let (words, _) = Body::new(op, Cred::ROOT).words().expect("it crosses");
+        let words = Words { window: 1, object: 0, len: len as u32, ..words };
+        let nowhere = std::ptr::null();
+        self.ask(Opcode::Call, buffer(handle, nowhere, 0, words.encode()), count)
+    }
+
+    pub(super) fn run(&self) {
+        self.0.run().expect("the service ends well");
+    }
+}
+
+fn served(path: &'static str, ask: Ask, count: u64) {
+    let served = Served::new();
+    match ask {
+        Ask::List => return many::list(&served, path, count),
+        Ask::Many => return many::send(&served, path, count),
+        _ => {}
+    }
     let mut page = Page([7; PAGE]);
-    let serve = |opcode: Opcode, args: [u64; 6], count| {
-        let sqe = Sqe { opcode: opcode as u8, args, ..Sqe::default() };
-        // SAFETY: what is lent is the page, or a path that nobody changes.
-        unsafe { kernel::ask(sqe, count, || service.run().expect("the service ends well")) }
-    };
     let flags = if path.contains('/') { O_CREAT | O_RDWR | 0o600 } else { O_RDWR };
-    let open = buffer(0, path.as_ptr(), path.len(), [flags as u64, 0, 0]);
-    let handle = serve(Opcode::OpenAt, open, 1);
+    let handle = served.open(path, flags);
     let lent = page.0.as_mut_ptr();
     if path != "null" && path != "zero" {
         let write = buffer(handle, lent, PAGE, [0; 3]);
-        assert_eq!(serve(Opcode::Write, write, 1), PAGE as u64);
+        assert_eq!(served.ask(Opcode::Write, write, 1), PAGE as u64);
     }
     match ask {
-        Ask::Read => {
-            serve(Opcode::Read, buffer(handle, lent, PAGE, [0; 3]), count);
-        }
         Ask::Window(op) => {
-            let flags = (MapFlags::MAP_SHARED | MapFlags::PROT_READ | MapFlags::PROT_WRITE).bits();
-            let map = [handle, PAGE as u64, flags as u64, agent::window_at(1), 0, 0];
-            assert!(serve(Opcode::MmapPrep, map, 1).is_multiple_of(PAGE as u64));
-            let (words, _) = Body::new(op, Cred::ROOT).words().expect("it crosses");
-            let words = Words { window: 1, object: 0, len: PAGE as u32, ..words };
-            let nowhere = std::ptr::null();
-            let result = serve(Opcode::Call, buffer(handle, nowhere, 0, words.encode()), count);
-            assert_eq!(result, PAGE as u64);
+            served.map(handle, PAGE);
+            assert_eq!(served.by_window(handle, op, PAGE, count), PAGE as u64);
         }
         Ask::Message(op) => {
             let (mut words, carries) = Body::new(op, Cred::ROOT).words().expect("it crosses");
             let len = if carries == Carries::Data { PAGE } else { 0 };
             words.len = len as u32;
-            let result = serve(Opcode::Call, buffer(handle, lent, len, words.encode()), count);
-            assert_eq!(result, len as u64);
+            let call = buffer(handle, lent, len, words.encode());
+            assert_eq!(served.ask(Opcode::Call, call, count), len as u64);
         }
+        _ => drop(served.ask(Opcode::Read, buffer(handle, lent, PAGE, [0; 3]), count)),
     }
 }
 
@@ -141,8 +179,12 @@ fn kinds() -> [driver::Kind; 4] {
     [driver_null::KIND, driver_zero::KIND, driver_ramdisk::KIND, driver_tmpfs::KIND]
 }
 
+pub(super) fn request(opcode: Opcode, args: [u64; 6]) -> Sqe {
+    Sqe { opcode: opcode as u8, args, ..Sqe::default() }
+}
+
 /// The words of a request with a buffer.
-fn buffer(handle: u64, base: *const u8, len: usize, [a, b, c]: [u64; 3]) -> [u64; 6] {
+pub(super) fn buffer(handle: u64, base: *const u8, len: usize, [a, b, c]: [u64; 3]) -> [u64; 6] {
     [handle, base as u64, len as u64, a, b, c]
 }
 

@@ -1,5 +1,5 @@
-//! A kernel that asks one thing over and over: the symbols of the Redox ABI that a service needs
-//! once it is made, and nothing behind them.
+//! A kernel that asks what it is told to, one thing after the other: the symbols of the Redox ABI
+//! that a service needs once it is made, and nothing behind them.
 
 use std::{
     alloc::{self, Layout},
@@ -11,10 +11,13 @@ use syscall::{
     schemev2::{Cqe, Sqe},
 };
 
-/// What is asked, how often still, and the last answer.
+/// What is asked next, given the last answer.
+type Next = Box<dyn FnMut(u64) -> Option<Sqe> + Send>;
+
+/// What is asked, the tag of the last request, and the last answer.
 struct Script {
-    ask: Sqe,
-    left: u64,
+    next: Next,
+    tag: u32,
     result: u64,
 }
 
@@ -28,11 +31,25 @@ fn script() -> MutexGuard<'static, Option<Script>> {
 ///
 /// # Safety
 /// What the request lends is good for as long, and nobody else holds a reference to it.
-pub(super) unsafe fn ask(ask: Sqe, count: u64, serve: impl FnOnce()) -> u64 {
-    *script() = Some(Script { ask, left: count, result: 0 });
+pub(super) unsafe fn ask(ask: Sqe, mut count: u64, serve: impl FnOnce()) -> u64 {
+    let next = move |_| {
+        count = count.checked_sub(1)?;
+        Some(ask)
+    };
+    // SAFETY: as the caller's.
+    unsafe { ask_each(Box::new(next), serve) }
+}
+
+/// Has `serve` answer what `next` asks, which is told the answer to what it asked before; then the
+/// socket closes. The last result.
+///
+/// # Safety
+/// As for [`ask`], of every request.
+pub(super) unsafe fn ask_each(next: Next, serve: impl FnOnce()) -> u64 {
+    *script() = Some(Script { next, tag: 0, result: 0 });
     serve();
-    let script = script().take().expect("put there above");
-    assert_eq!(script.left, 0, "the service gave up");
+    let mut script = script().take().expect("put there above");
+    assert!((script.next)(script.result).is_none(), "the service gave up");
     script.result
 }
 
@@ -60,12 +77,12 @@ extern "C" fn redox_close_v1(_: usize) -> usize {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn redox_read_v1(_: usize, base: *mut u8, len: usize) -> usize {
     let mut script = script();
-    let Some(script) = script.as_mut().filter(|script| script.left > 0) else { return 0 };
+    let Some(script) = script.as_mut() else { return 0 };
+    let Some(ask) = (script.next)(script.result) else { return 0 };
     assert!(len >= size_of::<Sqe>());
-    script.left -= 1;
-    script.ask.tag = script.left as u32;
+    script.tag = script.tag.wrapping_add(1);
     // SAFETY: the caller passes `len` bytes to fill, which are enough.
-    unsafe { base.cast::<Sqe>().write_unaligned(script.ask) };
+    unsafe { base.cast::<Sqe>().write_unaligned(Sqe { tag: script.tag, ..ask }) };
     size_of::<Sqe>()
 }
 
@@ -77,7 +94,7 @@ unsafe extern "C" fn redox_write_v1(_: usize, base: *const u8, len: usize) -> us
     assert_eq!(len, size_of::<Cqe>());
     // SAFETY: the caller passes `len` bytes, which are those of an answer.
     let answer = unsafe { base.cast::<Cqe>().read_unaligned() };
-    assert_eq!(answer.tag, script.ask.tag);
+    assert_eq!(answer.tag, script.tag);
     script.result = answer.result;
     len
 }

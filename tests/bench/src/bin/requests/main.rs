@@ -8,6 +8,8 @@
 mod cases;
 #[cfg(not(target_os = "redox"))]
 mod kernel;
+#[cfg(not(target_os = "redox"))]
+mod many;
 
 #[cfg(not(target_os = "redox"))]
 fn main() -> std::process::ExitCode {
