@@ -5,14 +5,14 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{Arc, Mutex},
+    sync::Arc,
 };
 
 use agent::{Errno, Ticket, Words};
 use driver::Body;
 
 use crate::{
-    handle::{Handle, lock},
+    handle::{Handle, Mutex, lock},
     scope::Scope,
     serve::Core,
     socket::Ask,

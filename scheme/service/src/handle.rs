@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard},
+    sync::{Arc, PoisonError, RwLock, RwLockWriteGuard},
 };
 
 use agent::Errno;
@@ -16,7 +16,7 @@ use crate::{
     window::Windows,
 };
 
-pub(crate) use crate::sync::lock;
+pub(crate) use crate::sync::{Mutex, lock};
 
 /// Nodes that one handle's table takes.
 const MAX_NODES: usize = 65_536;

@@ -1,13 +1,13 @@
 //! Messages to drivers on behalf of a request. One that is completed at once is answered by who
 //! sent it; one that a driver keeps is answered whenever it comes back. Nobody waits.
 
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 
 use agent::{Access, Bytes, Discard, Errno, Message, Origin, ReplyPort, Words};
 use driver::{Body, Cred, Node, Op, OpenFlags, Reply};
 
 use crate::{
-    handle::{Handle, lock},
+    handle::{Handle, Mutex, lock},
     mount::Mount,
     serve::{Core, count_boundary},
     socket::{Answer, Ask},

@@ -1,6 +1,6 @@
 //! Paths and opens.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use agent::{Data, Errno, Origin};
 use driver::{Attr, Cred, FileKind, MAX_PATH, Node, Op, OpenFlags, Rights};
@@ -10,7 +10,7 @@ use syscall::flag::{
 };
 
 use crate::{
-    handle::{Handle, Place},
+    handle::{Handle, Mutex, Place},
     mount::{Asker, Mount},
     names::parent,
     serve::{Core, ROOT, Root},

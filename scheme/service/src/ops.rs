@@ -1,7 +1,7 @@
 //! Standard file operations on a handle, in both their forms: opcodes of their own, and
 //! `StdFsCall`.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use agent::{Access, Bytes, Data, Errno, Origin};
 use driver::{Attr, Class, Cred, FileKind, MAX_PATH, Node, Op, OpenFlags, SetAttr, Statfs};
@@ -11,7 +11,7 @@ use syscall::{
 };
 
 use crate::{
-    handle::{Handle, Place, lock},
+    handle::{Handle, Mutex, Place, lock},
     late::{Asked, Then, Work},
     layout::{stat, statvfs, times},
     mount::{Asker, Mount},

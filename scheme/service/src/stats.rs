@@ -1,14 +1,15 @@
 //! Figures by layer, kept while somebody reads them.
 
-use std::sync::{
-    Mutex,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use agent::{Meter, Origin, Row};
 use serde::{Deserialize, Serialize};
 
-use crate::{handle::lock, latency::Latency, place::clock};
+use crate::{
+    handle::{Mutex, lock},
+    latency::Latency,
+    place::clock,
+};
 
 /// What somebody reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,14 +2,25 @@
 //! place: those try every order of events, and can leave out one named step.
 
 pub(crate) use std::{
-    sync::{Arc, Mutex, atomic::AtomicUsize, mpsc::Sender},
+    sync::{Arc, atomic::AtomicUsize, mpsc::Sender},
     thread, thread_local,
 };
 
-use std::sync::{MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
+/// A lock for short updates, never held while anything is waited for. The one of Redox's libc
+/// calls the kernel each time that it is let go of, whether anybody waits for it or not.
+pub(crate) type Mutex<T> = spin::mutex::SpinMutex<T, spin::Yield>;
+
+pub(crate) type MutexGuard<'a, T> = spin::mutex::SpinMutexGuard<'a, T, spin::Yield>;
+
+/// Every update is complete at once, so a panic elsewhere leaves the value good.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Every update is complete at once, so a panic elsewhere leaves the value good.
+    mutex.lock()
+}
+
+/// The same of a lock that is held for long: who waits for it sleeps.
+pub(crate) fn hold<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

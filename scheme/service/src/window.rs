@@ -6,14 +6,14 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, OnceLock},
+    sync::{Arc, OnceLock},
 };
 
 use agent::{Access, Errno, Lent, MAX_WINDOW, MAX_WINDOWS, Words};
 use syscall::flag::MapFlags;
 
 use crate::{
-    handle::{Handle, lock},
+    handle::{Handle, Mutex, lock},
     serve::{Core, ROOT},
     socket::Ask,
 };

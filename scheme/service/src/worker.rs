@@ -2,7 +2,7 @@
 //! the driver keeps does not hold the thread up.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{self, Arc, Weak},
     thread::JoinHandle,
 };
 
@@ -12,11 +12,11 @@ use agent::{
 
 use crate::{
     abort::Flights,
-    handle::lock,
     late::Spare,
     scope::Scope,
     serve::Core,
     socket::{Answer, Ask},
+    sync::{Mutex, hold, lock},
     wait::PARK,
 };
 
@@ -32,21 +32,21 @@ pub(crate) struct Worker {
     thread_port: Arc<ThreadPort<Job, Desk>>,
     port: Arc<dyn Port<Job>>,
     replies: Arc<Replies>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    thread: sync::Mutex<Option<JoinHandle<()>>>,
 }
 
 /// Where the thread performs requests.
 pub(crate) struct Desk {
     core: Weak<Core>,
     /// The thread's own.
-    spare: Mutex<Spare>,
+    spare: sync::Mutex<Spare>,
 }
 
 impl Port<Job> for Desk {
     fn begin<'s>(&'s self, mut request: Request<'s, Job>) -> Outcome<'s, Job> {
         let Some(core) = self.core.upgrade() else { return request.done(Errno::ENODEV) };
         let Some(ask) = request.body_mut().ask.take() else { return request.done(Errno::EIO) };
-        if let Some(answer) = work(&core, &ask, &mut lock(&self.spare)) {
+        if let Some(answer) = work(&core, &ask, &mut hold(&self.spare)) {
             (request.body_mut().ask, request.body_mut().answer) = (Some(ask), answer);
         }
         request.done(Status::OK)
@@ -77,19 +77,13 @@ struct State {
     spare: Vec<Message<Job>>,
 }
 
-impl Replies {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl ReplyPort<Job> for Replies {
     fn reply(&self, mut message: Message<Job>) {
         let status = message.status();
         let Job { note, answer, .. } = *message.body();
         let ask = message.body_mut().ask.take();
         {
-            let mut state = self.state();
+            let mut state = lock(&self.state);
             state.waiting -= usize::from(!note);
             state.spare.push(message);
         }
@@ -106,7 +100,7 @@ impl Worker {
     /// Starts the thread.
     pub(crate) fn start(core: &Arc<Core>, name: &str) -> std::io::Result<Worker> {
         // Requests are limited below; a close must never be turned away.
-        let desk = Desk { core: Arc::downgrade(core), spare: Mutex::default() };
+        let desk = Desk { core: Arc::downgrade(core), spare: sync::Mutex::default() };
         let desk = ThreadPort::new(desk).with_limit(usize::MAX);
         let thread_port = Arc::new(desk);
         let replies = Arc::new(Replies { core: Arc::downgrade(core), state: Mutex::default() });
@@ -115,14 +109,14 @@ impl Worker {
             .name(format!("driver {name}"))
             .spawn(move || running.run(&PARK))?;
         let port = Arc::clone(&thread_port) as Arc<dyn Port<Job>>;
-        Ok(Worker { thread_port, port, replies, thread: Mutex::new(Some(thread)) })
+        Ok(Worker { thread_port, port, replies, thread: sync::Mutex::new(Some(thread)) })
     }
 
     /// Passes a request to the thread; it is answered from there. `Err` gives it back: the
     /// queue is full.
     pub(crate) fn send(&self, flights: &Flights, ask: Ask) -> Result<(), Ask> {
         let mut message = {
-            let mut state = self.replies.state();
+            let mut state = lock(&self.replies.state);
             let note = ask.is_note();
             if !note && state.waiting >= QUEUE_LIMIT {
                 return Err(ask);
@@ -151,7 +145,7 @@ impl Worker {
     /// `ENODEV`.
     pub(crate) fn stop(&self) {
         self.thread_port.close();
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = hold(&self.thread).take();
         if let Some(thread) = thread
             && thread.thread().id() != std::thread::current().id()
         {

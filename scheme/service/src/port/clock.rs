@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::connect::Opening;
-use crate::handle::lock;
+use crate::sync::hold;
 
 /// How long the holder of a receive right may take to answer somebody who opens its port, and who
 /// makes a port to use it.
@@ -40,18 +40,18 @@ impl Clock {
     }
 
     pub(crate) fn set_limit(&self, limit: Duration) {
-        lock(&self.shared.state).limit = limit;
+        hold(&self.shared.state).limit = limit;
     }
 
     pub(crate) fn limit(&self) -> Duration {
-        lock(&self.shared.state).limit
+        hold(&self.shared.state).limit
     }
 
     /// Ends the opening in time, if it is not over by then. An error where no thread can be had
     /// to watch over it.
     pub(crate) fn watch(&self, opening: &Arc<Opening>) -> std::io::Result<()> {
         self.start()?;
-        let state = &mut *lock(&self.shared.state);
+        let state = &mut *hold(&self.shared.state);
         while state.pending.front().is_some_and(|(_, opening)| opening.strong_count() == 0) {
             state.pending.pop_front();
         }
@@ -62,7 +62,7 @@ impl Clock {
     }
 
     fn start(&self) -> std::io::Result<()> {
-        let thread = &mut *lock(&self.thread);
+        let thread = &mut *hold(&self.thread);
         if thread.is_none() {
             let shared = Arc::clone(&self.shared);
             let builder = std::thread::Builder::new().name("deadlines".into());
@@ -81,7 +81,7 @@ impl Shared {
 
     /// Waits for the next one that is due; `None` at the end.
     fn due(&self) -> Option<Arc<Opening>> {
-        let mut state = lock(&self.state);
+        let mut state = hold(&self.state);
         loop {
             if state.stopped {
                 return None;
@@ -108,9 +108,9 @@ impl Shared {
 
 impl Drop for Clock {
     fn drop(&mut self) {
-        lock(&self.shared.state).stopped = true;
+        hold(&self.shared.state).stopped = true;
         self.shared.changed.notify_one();
-        let thread = lock(&self.thread).take();
+        let thread = hold(&self.thread).take();
         if let Some(thread) = thread
             && thread.thread().id() != std::thread::current().id()
         {

@@ -1,14 +1,14 @@
 //! Direct connections: somebody opens the name of a service that has a scheme of its own, and
 //! the service, not this daemon, makes the handle.
 
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 
 use agent::{Errno, Message, ReplyPort, Ticket};
 use libredox::Fd;
 
 use super::{Ports, Waits, letter::Letter};
 use crate::{
-    handle::lock,
+    handle::{Mutex, lock},
     socket::{Answer, Ask},
 };
 

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{
-        Arc, Mutex, Weak,
+        Arc, Weak,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -13,7 +13,10 @@ use agent::{Errno, Message, MessageId, Port, ReplyPort, SpinPort, Watch};
 use driver::{Attr, Cred, FileKind, OpenFlags, Rights, SetAttr};
 
 use super::{letter::Letter, receive::Receive, right::Right};
-use crate::{handle::lock, place::now};
+use crate::{
+    handle::{Mutex, lock},
+    place::now,
+};
 
 /// Messages that wait at one port.
 pub(crate) const MAX_QUEUED: usize = 4096;

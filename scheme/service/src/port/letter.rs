@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, Weak,
+        Arc, Weak,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
 };
@@ -14,7 +14,7 @@ use driver::Cred;
 
 use super::connect::Opening;
 use crate::{
-    handle::lock,
+    handle::{Mutex, lock},
     limits::{Bound, Limits},
     socket::Ask,
 };

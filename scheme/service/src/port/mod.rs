@@ -29,16 +29,16 @@ mod right;
 mod send;
 
 use std::{
-    collections::HashMap,
     hash::{BuildHasher, RandomState},
     sync::{
-        Arc, Mutex, Weak,
+        Arc, Weak,
         atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use agent::Errno;
+use rustc_hash::FxHashMap;
 
 use self::{
     clock::Clock,
@@ -49,7 +49,7 @@ use self::{
     right::Right,
 };
 use crate::{
-    handle::lock,
+    handle::{Mutex, lock},
     limits::Bound,
     socket::{Answer, Ask, Socket},
 };
@@ -89,15 +89,16 @@ trait Waits: Send + Sync {
     fn cancel(&self, tag: u32);
 }
 
-/// All ports of a service that processes made.
+/// All ports of a service that processes made. The tables go by numbers that the kernel or this
+/// service gives out: nobody chooses them to be hashed to one place.
 pub(crate) struct Ports {
     socket: Arc<Socket>,
     names: Mutex<Dir>,
-    parked: Mutex<HashMap<u32, Arc<dyn Waits>>>,
+    parked: Mutex<FxHashMap<u32, Arc<dyn Waits>>>,
     /// Send rights by what their holders know them by.
-    tokens: Mutex<HashMap<u64, Weak<Right>>>,
+    tokens: Mutex<FxHashMap<u64, Weak<Right>>>,
     /// The receive rights that the chain of a taken message holds, by its number.
-    chains: Mutex<HashMap<u32, Vec<u64>>>,
+    chains: Mutex<FxHashMap<u32, Vec<u64>>>,
     accounts: Arc<Accounts>,
     clock: Clock,
     serials: AtomicU64,

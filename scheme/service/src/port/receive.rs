@@ -1,9 +1,9 @@
 //! A receive right: a handle that messages are taken from, and answered on.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::VecDeque,
     sync::{
-        Arc, Mutex, Weak,
+        Arc, Weak,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
 };
@@ -11,6 +11,7 @@ use std::{
 use agent::{Access, Errno, Exchange, Kept, MessageId, Status};
 use client::record::{Flags, MAX_DATA, RECORD, Record, Verb, View};
 use driver::Cred;
+use rustc_hash::{FxHashMap, FxHashSet};
 use syscall::flag::EventFlags;
 
 use super::{
@@ -20,7 +21,7 @@ use super::{
     letter::Letter,
 };
 use crate::{
-    handle::lock,
+    handle::{Mutex, lock},
     socket::{Answer, Ask, Payload},
 };
 
@@ -48,12 +49,12 @@ struct State {
 /// What was taken and not answered yet, by number.
 #[derive(Default)]
 struct Taken {
-    messages: HashMap<u32, Kept<Letter>>,
-    numbers: HashMap<MessageId, u32>,
+    messages: FxHashMap<u32, Kept<Letter>>,
+    numbers: FxHashMap<MessageId, u32>,
     /// Those whose senders no longer want them, and that the receiver was not told of.
     aborted: VecDeque<u32>,
     /// The same, to be looked up.
-    untold: HashSet<u32>,
+    untold: FxHashSet<u32>,
 }
 
 impl Taken {

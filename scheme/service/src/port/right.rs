@@ -1,13 +1,14 @@
 //! A send right: a handle with a reply port of its own.
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, Weak},
+    collections::BTreeMap,
+    sync::{Arc, Weak},
 };
 
 use agent::{Access, Errno, Message, ReplyPort, Status, Ticket, Words};
 use client::record::{ABORT, Flags, MAX_DATA, Record, Verb};
 use driver::Cred;
+use rustc_hash::FxHashMap;
 use syscall::flag::EventFlags;
 
 use super::{
@@ -19,7 +20,7 @@ use super::{
     names::Named,
 };
 use crate::{
-    handle::lock,
+    handle::{Mutex, lock},
     socket::{Answer, Ask},
 };
 
@@ -63,7 +64,7 @@ pub(super) struct State {
     /// What was sent and is away, by the sender's id.
     pub(super) sends: BTreeMap<u64, Ticket<Letter>>,
     /// Calls that wait, by the tag of the request; and the caller's id.
-    calls: HashMap<u32, (u32, Ticket<Letter>)>,
+    calls: FxHashMap<u32, (u32, Ticket<Letter>)>,
     pub(super) back: Back,
     /// Messages to use again.
     pub(super) spare: Vec<Message<Letter>>,
