@@ -42,7 +42,9 @@ impl Dirent<'_> {
         if self.name.len() > MAX_NAME { Err(Errno::ENAMETOOLONG) } else { Ok(()) }
     }
 
-    fn len(&self) -> usize {
+    /// Bytes that it takes in a sink.
+    #[allow(clippy::len_without_is_empty)] // it never is
+    pub fn len(&self) -> usize {
         HEADER + self.name.len() + 1
     }
 
@@ -97,6 +99,20 @@ impl Writer {
         Ok(true)
     }
 
+    /// Adds entries as they lie in a sink, as many as fit; `false` where not all of them did, and
+    /// then none after them does. Errors as [`Exchange::fill`].
+    pub fn push_run(&mut self, request: &mut Request<'_>, run: &[u8]) -> Result<bool, Errno> {
+        if self.full {
+            return Ok(false);
+        }
+        self.flush(request)?;
+        let fits = fitting(run, request.len() - self.at);
+        request.fill(self.at, &run[..fits])?;
+        self.at += fits;
+        self.full = fits < run.len();
+        Ok(!self.full)
+    }
+
     fn flush(&mut self, request: &mut Request<'_>) -> Result<(), Errno> {
         if !self.next.is_empty() {
             request.fill(self.at, &self.next)?;
@@ -112,6 +128,18 @@ impl Writer {
         self.flush(request)?;
         if self.full && self.at == 0 { Err(Errno::EINVAL) } else { Ok(self.at) }
     }
+}
+
+/// Bytes of the whole entries of a run that fit into `room`.
+fn fitting(run: &[u8], room: usize) -> usize {
+    if run.len() <= room {
+        return run.len();
+    }
+    let ends = entries(run).scan(0, |end, entry| {
+        *end += entry.len();
+        Some(*end)
+    });
+    ends.take_while(|end| *end <= room).last().unwrap_or(0)
 }
 
 /// The entries in a filled sink. Ends at the first malformed one.

@@ -1,14 +1,13 @@
 //! The entries of one directory.
 
-use alloc::{collections::BTreeMap, sync::Arc};
-use core::ops::Bound;
+use alloc::{boxed::Box, collections::BTreeMap};
 
 use driver::{
     Errno, FileKind, Node, Request,
     dirent::{Dirent, Writer},
 };
 
-use crate::inode::number;
+use crate::{inode::number, order::Order};
 
 /// Cookies of `.` and `..`; entries have later ones.
 const DOT: u64 = 1;
@@ -27,14 +26,14 @@ pub(crate) struct Entry {
 #[derive(Debug)]
 pub(crate) struct Dir {
     pub(crate) parent: Node,
-    names: BTreeMap<Arc<[u8]>, Entry>,
-    order: BTreeMap<u64, (Arc<[u8]>, Entry)>,
+    names: BTreeMap<Box<[u8]>, Entry>,
+    order: Order,
     last: u64,
 }
 
 impl Dir {
     pub(crate) fn new(parent: Node) -> Dir {
-        Dir { parent, names: BTreeMap::new(), order: BTreeMap::new(), last: DOT_DOT }
+        Dir { parent, names: BTreeMap::new(), order: Order::default(), last: DOT_DOT }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -46,17 +45,18 @@ impl Dir {
         self.names.get(name).copied().ok_or(Errno::ENOENT)
     }
 
-    /// Adds a name that isn't there yet.
-    pub(crate) fn insert(&mut self, name: &[u8], node: Node, kind: FileKind) {
-        self.last += 1;
-        let (name, entry) = (Arc::from(name), Entry { node, kind, cookie: self.last });
-        self.order.insert(self.last, (Arc::clone(&name), entry));
-        self.names.insert(name, entry);
+    /// Adds a name that isn't there yet. `ENAMETOOLONG`.
+    pub(crate) fn insert(&mut self, name: &[u8], node: Node, kind: FileKind) -> Result<(), Errno> {
+        let cookie = self.last + 1;
+        self.order.push(&Dirent { inode: number(node), next: cookie, kind, name })?;
+        self.names.insert(Box::from(name), Entry { node, kind, cookie });
+        self.last = cookie;
+        Ok(())
     }
 
     pub(crate) fn remove(&mut self, name: &[u8]) {
         if let Some(entry) = self.names.remove(name) {
-            self.order.remove(&entry.cookie);
+            self.order.remove(entry.cookie);
         }
     }
 
@@ -76,16 +76,12 @@ impl Dir {
                 kind: FileKind::Directory,
                 name,
             });
-        let after = (Bound::Excluded(cookie), Bound::Unbounded);
-        let others = self.order.range(after).map(|(next, (name, entry))| Dirent {
-            inode: number(entry.node),
-            next: *next,
-            kind: entry.kind,
-            name,
-        });
         let mut writer = Writer::new();
-        for entry in dots.chain(others) {
-            if !writer.push(request, &entry)? {
+        for dot in dots {
+            writer.push(request, &dot)?;
+        }
+        for run in self.order.after(cookie) {
+            if !writer.push_run(request, run)? {
                 break;
             }
         }

@@ -24,6 +24,7 @@ mod dir;
 mod inode;
 mod names;
 mod open;
+mod order;
 mod pages;
 mod rename;
 mod state;

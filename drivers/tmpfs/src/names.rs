@@ -180,7 +180,7 @@ impl State {
     ) -> Result<(), Errno> {
         let kind = self.get(node)?.fixed.kind;
         let above = self.get_mut(parent)?;
-        above.dir_mut()?.insert(name, node, kind);
+        above.dir_mut()?.insert(name, node, kind)?;
         above.fixed.links += u32::from(kind == FileKind::Directory);
         changed(&mut above.fixed, now);
         Ok(())
