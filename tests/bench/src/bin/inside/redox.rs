@@ -152,7 +152,7 @@ fn measure(ramfs: &str) -> Result<()> {
         ("stock ramfs", &mut || at(&files[0], &mut page)),
         ("portd tmpfs", &mut || at(&files[1], &mut a)),
     )?;
-    windows::measure(ramfs)?;
+    windows::measure(ramfs, &echo)?;
     ports::direct(&echo)?;
     ports::many(&echo)
 }

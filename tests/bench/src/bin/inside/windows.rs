@@ -7,7 +7,7 @@ use std::{
 
 use agent::{Call, Data, Lent, SchemeAgent, Spin};
 use driver::{Body, Cred, Node, Op, dirent};
-use libredox::{Fd, flag};
+use libredox::{Fd, call, errno::EINVAL, flag};
 
 use crate::redox::{CALLS, PAGE, Page, Result, file, pair};
 
@@ -16,16 +16,19 @@ const ENTRIES: usize = 1000;
 const LISTINGS: u32 = 5;
 /// Room for all of them.
 const ROOM: usize = 64 << 10;
+/// Room that libc has for some of them.
+const LIBC_ROOM: usize = 512;
 
 type Agent = SchemeAgent<Body>;
 
 const TMPFS: &str = "/scheme/port/tmp";
 
 /// Measures; `ramfs` is where a stock one is.
-pub(crate) fn measure(ramfs: &str) -> Result<()> {
+pub(crate) fn measure(ramfs: &str, echo: &Fd) -> Result<()> {
     read(ramfs)?;
     attributes(ramfs)?;
-    listing(ramfs)
+    listing(ramfs)?;
+    pieces(ramfs, echo)
 }
 
 fn agent(path: &str, flags: i32) -> Result<Agent> {
@@ -125,6 +128,52 @@ fn listing(ramfs: &str) -> Result<()> {
         ("stock ramfs read_dir", &mut || complete(names(&stock)?)),
         ("portd tmpfs read_dir", &mut || complete(names(&ours)?)),
     )
+}
+
+/// The same as libc asks for it, without what libc and the standard library do with the entries;
+/// then one such question to which there is no answer.
+fn pieces(ramfs: &str, echo: &Fd) -> Result<()> {
+    let open = |root: &str| {
+        let flags = flag::O_RDONLY | flag::O_DIRECTORY;
+        Fd::open(&format!("{root}/many"), flags, 0).map_err(|error| error.to_string())
+    };
+    let (stock, ours) = (open(ramfs)?, open(TMPFS)?);
+    pair(
+        "listing of 1,000 entries, by getdents as libc calls it",
+        LISTINGS,
+        ("stock ramfs", &mut || getdents(&stock, 0, ENTRIES)),
+        ("portd tmpfs", &mut || getdents(&ours, 0, ENTRIES)),
+    )?;
+    pair(
+        "getdents of 512 bytes, nothing there",
+        CALLS,
+        ("raw echo", &mut || getdents(echo, 0, 0)),
+        ("portd tmpfs", &mut || getdents(&ours, u64::MAX, 0)),
+    )
+}
+
+/// Lists what comes after a cookie, so many entries, as libc does: with little room, and twice as
+/// much where that does not do.
+fn getdents(dir: &Fd, mut cookie: u64, expected: usize) -> Result<()> {
+    let (mut room, mut found) = (vec![0; LIBC_ROOM], 0);
+    loop {
+        let count = match call::getdents(dir.raw(), &mut room, cookie) {
+            Ok(count) => count,
+            Err(error) if error.errno() == EINVAL && room.len() < ROOM => {
+                room.resize(room.len() * 2, 0);
+                continue;
+            }
+            Err(error) => return Err(format!("getdents: {error}")),
+        };
+        for entry in dirent::entries(&room[..count]) {
+            cookie = entry.next;
+            found += usize::from(!matches!(entry.name, b"." | b".."));
+        }
+        if count == 0 {
+            let right = found == expected;
+            return if right { Ok(()) } else { Err(format!("{found} entries of {expected}")) };
+        }
+    }
 }
 
 /// Names that the standard library finds.
