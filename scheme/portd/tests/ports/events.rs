@@ -1,11 +1,11 @@
 //! Who hears of what comes, and of room. What both worlds can show is in the smoke suite.
 
 use agent::Errno;
-use client::{Batch, Port, SendRight};
+use client::{Batch, Port, SendRight, record::RECORD};
 use libredox::{Fd, call, flag::*};
 use syscall::{Event, EventFlags};
 
-use crate::setup::{NAME, message, numbered, world};
+use crate::setup::{NAME, message, numbered, replies, world};
 
 const READ: EventFlags = EventFlags::EVENT_READ;
 const WRITE: EventFlags = EventFlags::EVENT_WRITE;
@@ -104,4 +104,63 @@ fn of_many_receivers_those_hear_of_a_message_who_listen() {
     seen.sort_unstable();
     assert!(seen.into_iter().eq(10..20), "each who waits has one");
     process.enter(|| drop(right));
+}
+
+fn batch(ids: std::ops::Range<u64>) -> Batch {
+    let mut batch = Batch::new();
+    ids.for_each(|id| batch.push(numbered(id)));
+    batch
+}
+
+#[test]
+fn of_many_messages_in_one_write_each_who_sleeps_has_one() {
+    let world = world();
+    let process = world.process(7, 7);
+    let port = process.enter(|| Port::create(NAME, 0o666).unwrap());
+    let others = (0..4).map(|_| process.enter(|| port.another().unwrap()));
+    // Each has room for one record.
+    let read = |port: Port| {
+        process.spawn(move || port.fd().read(&mut [0; RECORD]).map_err(|error| error.errno()))
+    };
+    let readers: Vec<_> = others.map(read).collect();
+    process.wait_blocked(4);
+    let right = process.enter(|| SendRight::open(NAME).unwrap());
+    process.enter(|| assert_eq!(right.send(&mut batch(0..4)), Ok(4)));
+    for reader in readers {
+        assert_eq!(reader.join().unwrap(), Ok(RECORD));
+    }
+}
+
+#[test]
+fn who_sleeps_is_woken_whoever_of_several_writers_is_last() {
+    const ROUNDS: u64 = 200;
+    const MANY: u64 = 32;
+    let world = world();
+    let process = world.process(7, 7);
+    let mut port = process.enter(|| Port::create(NAME, 0o666).unwrap());
+    // A message that nobody is told of is not answered, and its writer waits for ever.
+    let write = |many: u64| {
+        let right = process.enter(|| SendRight::open(NAME).unwrap());
+        process.spawn(move || {
+            for round in 0..ROUNDS {
+                assert_eq!(right.send(&mut batch(0..many)), Ok(many as usize), "{round}");
+                let mut back = 0;
+                while back < many {
+                    back += replies(&right).unwrap().len() as u64;
+                }
+                assert_eq!(back, many);
+            }
+        })
+    };
+    // One sends each message by itself, while others write many.
+    let writers = [MANY, MANY, 1].map(write);
+    let receiving = process.spawn(move || {
+        for _ in 0..ROUNDS * (2 * MANY + 1) {
+            message(&mut port).reply(Ok(0), [0; 3], &[]).unwrap();
+        }
+        port.set_nonblocking(true).unwrap();
+        assert_eq!(port.receive().err(), Some(Errno::EAGAIN), "each was taken once");
+    });
+    writers.into_iter().for_each(|writer| writer.join().unwrap());
+    receiving.join().unwrap();
 }
