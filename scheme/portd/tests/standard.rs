@@ -182,3 +182,21 @@ fn a_listing_of_a_thousand_names_comes_in_pieces() {
         assert_eq!(list("/scheme/port/tmp").unwrap(), names);
     });
 }
+
+#[test]
+fn a_listing_that_begins_in_little_room_has_to_fit() {
+    World::serving(TMP).root(|| {
+        put("/scheme/port/tmp/0", b"").unwrap();
+        let dir = open("/scheme/port/tmp", O_RDONLY | O_DIRECTORY, 0).unwrap();
+        let count =
+            |room: usize, cookie| errno(call::getdents(dir.raw(), &mut vec![0; room], cookie));
+        assert!(count(512, 0).is_ok());
+        (1..1000).for_each(|i| put(&format!("/scheme/port/tmp/{i}"), b"").unwrap());
+        for little in [512, 1024, 8191] {
+            assert_eq!(count(little, 0), Err(EINVAL), "as if no entry had fitted");
+        }
+        // What has begun goes on with any room, and so does what begins with enough.
+        assert!(count(512, 3).unwrap() > 0);
+        assert!(count(8192, 0).unwrap() > 8000);
+    });
+}

@@ -9,6 +9,7 @@ use driver::{Body, Cred, Node, Op, OpenFlags, Reply};
 use crate::{
     handle::{Handle, Mutex, lock},
     mount::Mount,
+    ops::LONGEST,
     serve::{Core, count_boundary},
     socket::{Answer, Ask},
 };
@@ -20,6 +21,8 @@ pub(crate) enum Then {
     Count,
     /// The object of this number has been opened.
     Opened(u32, OpenFlags),
+    /// A listing has begun in little room.
+    Listed,
     /// The reply's values go where the parcel came from.
     Values,
     /// So much of what was read into private room goes to the request's buffer, from this place
@@ -145,6 +148,9 @@ fn act(
     match then {
         Then::Count => {}
         Then::Opened(object, flags) => handle.opened(object.into(), flags)?,
+        // Perhaps there is more than fits.
+        Then::Listed if ask.len().saturating_sub(count) < LONGEST => return Err(Errno::EINVAL),
+        Then::Listed => {}
         Then::Values => values(handle, mount, ask, message.body())?,
         Then::Cut { skip, len } => {
             return cut(ask, &data, skip as usize, len as usize, count);

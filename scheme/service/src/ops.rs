@@ -22,6 +22,13 @@ use crate::{
 
 /// Bytes of a directory entry's header, which callers say they expect.
 const DIRENT_HEADER: u64 = 19;
+/// The longest directory entry, in bytes.
+pub(crate) const LONGEST: usize = DIRENT_HEADER as usize + driver::MAX_NAME + 1;
+/// A listing that begins with less room than this has to fit into it: libc begins with little, and
+/// comes back with twice as much where it is told that it is too little (`EINVAL`). A crossing
+/// costs more than hundreds of entries.
+const ROOM: usize = 8192;
+
 /// A standard operation, whichever form it came in.
 pub(crate) enum Std {
     Chmod(u16),
@@ -242,7 +249,9 @@ impl Core {
         match &handle.place {
             Place::Object { mount, node, .. } if mount.is_file_system() => {
                 let message = work.message_on(Op::Readdir { node: *node, cookie }, Access::FILL);
-                Ok(Asked::Message(mount, message, Then::Count))
+                let begins = cookie == 0 && ask.len() < ROOM;
+                let then = if begins { Then::Listed } else { Then::Count };
+                Ok(Asked::Message(mount, message, then))
             }
             Place::Names => {
                 let payload = ask.payload(Access::FILL);

@@ -6,7 +6,7 @@ use std::{sync::mpsc, thread::JoinHandle};
 use agent::{Cross, Words};
 use driver::{Body, Cred, Op};
 use host::Process;
-use libredox::{Fd, flag};
+use libredox::{Fd, errno::EINVAL, flag};
 use service::Service;
 use syscall::CallFlags;
 
@@ -134,9 +134,16 @@ pub(crate) fn get(path: &str) -> Result<Vec<u8>, i32> {
 /// The names in a directory, sorted, without the two that every directory has.
 pub(crate) fn list(path: &str) -> Result<Vec<String>, i32> {
     let dir = open(path, flag::O_RDONLY | flag::O_DIRECTORY, 0)?;
-    let (mut names, mut cookie, mut buffer) = (Vec::new(), 0, [0; 512]);
+    let (mut names, mut cookie, mut buffer) = (Vec::new(), 0, vec![0; 512]);
     loop {
-        let count = errno(libredox::call::getdents(dir.raw(), &mut buffer, cookie))?;
+        let count = match errno(libredox::call::getdents(dir.raw(), &mut buffer, cookie)) {
+            // As Redox's libc does.
+            Err(EINVAL) if buffer.len() < 1 << 16 => {
+                buffer.resize(2 * buffer.len(), 0);
+                continue;
+            }
+            count => count?,
+        };
         if count == 0 {
             names.sort();
             return Ok(names);

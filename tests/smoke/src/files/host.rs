@@ -1,7 +1,7 @@
 //! Files of schemes on the host's kernel, which Linux's own library knows nothing of.
 
 use host::sys;
-use libredox::{Fd, call, flag};
+use libredox::{Fd, call, errno::EINVAL, flag};
 use syscall::dirent::DirentIter;
 
 use super::open;
@@ -67,9 +67,16 @@ pub fn readlink(path: &str) -> Outcome<String> {
 /// All entries of a directory.
 pub(super) fn list(path: &str) -> Outcome<Vec<String>> {
     let dir = open(path, flag::O_RDONLY | flag::O_DIRECTORY, 0)?;
-    let (mut names, mut cookie, mut buffer) = (Vec::new(), 0, [0; 512]);
+    let (mut names, mut cookie, mut buffer) = (Vec::new(), 0, vec![0; 512]);
     loop {
-        let count = errno(call::getdents(dir.raw(), &mut buffer, cookie))?;
+        let count = match errno(call::getdents(dir.raw(), &mut buffer, cookie)) {
+            // As Redox's libc does.
+            Err(EINVAL) if buffer.len() < 1 << 16 => {
+                buffer.resize(2 * buffer.len(), 0);
+                continue;
+            }
+            count => count?,
+        };
         if count == 0 {
             return Ok(names);
         }
