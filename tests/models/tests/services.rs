@@ -1,7 +1,9 @@
-//! The threads of a service: who reads while others sleep, and where an abort comes to. Its files,
-//! over loom's types.
+//! The threads of a service: who reads while others sleep, where an abort comes to, and who rings
+//! for messages. Its files, over loom's types.
 #![cfg(loom)]
 
+#[path = "../../../scheme/service/src/port/batches.rs"]
+mod batches;
 #[path = "../../../scheme/service/src/relay.rs"]
 mod relay;
 #[path = "../../../scheme/service/src/scope.rs"]
@@ -23,6 +25,7 @@ mod sync {
 
 use std::sync::Arc;
 
+use batches::Batches;
 use loom::{
     sync::{
         Mutex,
@@ -169,4 +172,52 @@ fn another_thread_reads_where_the_last_one_that_did_sleeps() {
 #[test]
 fn what_was_read_is_performed_although_another_thread_reads() {
     serve(&[&[Request::Sleeps, Request::Wakes]], 2);
+}
+
+/// A port's queue, and one receiver who sleeps until it is rung for and takes all that is there.
+struct Queue {
+    batches: Batches,
+    waiting: Mutex<usize>,
+}
+
+impl Queue {
+    fn put(&self) {
+        *self.waiting.lock().unwrap() += 1;
+        self.batches.queued(|| self.ring());
+    }
+
+    fn ring(&self) {
+        *self.waiting.lock().unwrap() = 0;
+    }
+}
+
+/// Writers of so many messages at once.
+fn write(writers: &'static [usize]) {
+    model(3, move || {
+        let queue = Arc::new(Queue { batches: Batches::new(), waiting: Mutex::new(0) });
+        let writing = |many: usize| {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || match many {
+                1 => queue.put(),
+                _ => {
+                    queue.batches.begin();
+                    (0..many).for_each(|_| queue.put());
+                    queue.batches.end(|| queue.ring());
+                }
+            })
+        };
+        let threads: Vec<_> = writers.iter().copied().map(writing).collect();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!(*queue.waiting.lock().unwrap(), 0, "nobody is told of it");
+    });
+}
+
+#[test]
+fn somebody_rings_for_a_message_that_comes_while_others_are_written() {
+    write(&[2, 1]);
+}
+
+#[test]
+fn somebody_rings_for_all_messages_of_several_writers() {
+    write(&[2, 2]);
 }

@@ -2,17 +2,14 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Weak},
     time::{Duration, Instant},
 };
 
 use agent::{Errno, Message, MessageId, Port, ReplyPort, SpinPort, Watch};
 use driver::{Attr, Cred, FileKind, OpenFlags, Rights, SetAttr};
 
-use super::{letter::Letter, receive::Receive, right::Right};
+use super::{batches::Batches, letter::Letter, receive::Receive, right::Right};
 use crate::{
     handle::{Mutex, lock},
     place::now,
@@ -38,7 +35,7 @@ pub(crate) struct UserPort {
     /// Rights that were pushed back, by their tokens.
     pushed_back: Mutex<HashMap<u64, Weak<Right>>>,
     /// Those who put several messages in and ring afterwards.
-    batches: AtomicUsize,
+    batches: Batches,
 }
 
 /// Messages come until this goes: then it rings, once for all.
@@ -46,8 +43,7 @@ pub(crate) struct Several<'a>(&'a UserPort);
 
 impl Drop for Several<'_> {
     fn drop(&mut self) {
-        self.0.batches.fetch_sub(1, Ordering::SeqCst);
-        self.0.ring();
+        self.0.batches.end(|| self.0.ring());
     }
 }
 
@@ -55,11 +51,8 @@ struct Bell(Weak<UserPort>);
 
 impl Watch for Bell {
     fn queued(&self) {
-        // What was queued before this is seen by whoever rings in the end.
-        if let Some(port) = self.0.upgrade()
-            && port.batches.load(Ordering::SeqCst) == 0
-        {
-            port.ring();
+        if let Some(port) = self.0.upgrade() {
+            port.batches.queued(|| port.ring());
         }
     }
 
@@ -98,7 +91,7 @@ impl UserPort {
                 receivers: Mutex::default(),
                 listening: Mutex::default(),
                 pushed_back: Mutex::default(),
-                batches: AtomicUsize::new(0),
+                batches: Batches::new(),
             }
         })
     }
@@ -217,7 +210,7 @@ impl UserPort {
 
     /// Several messages are about to come: receivers are told at the end.
     pub(crate) fn several(&self) -> Several<'_> {
-        self.batches.fetch_add(1, Ordering::SeqCst);
+        self.batches.begin();
         Several(self)
     }
 

@@ -6,7 +6,7 @@
 //! | `requests` | what comes for a handle on a port; opens, names, attributes |
 //! | `right`, `send`, `back` | a send right, what is written to it, and its reply port |
 //! | `receive` | a receive right |
-//! | `hub` | the port between them |
+//! | `hub`, `batches` | the port between them; several messages that are rung for once |
 //! | `letter` | what a message is, and who pays for it |
 //! | `desk` | reads that wait, and events |
 //! | `names` | the names of ports |
@@ -17,6 +17,7 @@
 //! may come back to the very right that it came from.
 
 mod back;
+mod batches;
 mod clock;
 mod connect;
 mod desk;
