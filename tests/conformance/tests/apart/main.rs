@@ -10,8 +10,6 @@ mod aborts;
 mod block;
 #[path = "../conformance/character.rs"]
 mod character;
-#[path = "../conformance/cut.rs"]
-mod cut;
 #[path = "../conformance/file.rs"]
 mod file;
 #[path = "../conformance/image.rs"]

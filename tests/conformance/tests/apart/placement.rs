@@ -5,13 +5,11 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
+use conformance::{Static, apart, plan, serve, top};
 use driver::Driver;
 use service::{Host, Remote};
 
-use crate::{
-    cut::{Static, apart, plan, serve, top},
-    process::Process,
-};
+use crate::{image::MORE, process::Process};
 
 /// Names of schemes are taken once.
 static NEXT: AtomicUsize = AtomicUsize::new(0);
@@ -32,7 +30,7 @@ fn within(work: impl FnOnce()) {
 /// A daemon in a process of its own, which is known by its name when this returns.
 fn daemon(scheme: &str, text: &str) -> Process {
     let mut process = Process::start(|tell| {
-        let mut service = serve(scheme, text).unwrap_or_else(|error| panic!("{error}"));
+        let mut service = serve(scheme, text, &MORE).unwrap_or_else(|error| panic!("{error}"));
         service.publish().expect("the name is free");
         service::enter_null_namespace().expect("there is a null namespace");
         tell.done();
@@ -48,7 +46,7 @@ fn connect(path: &str) -> Arc<dyn Driver> {
 
 /// Runs `check` on the topmost driver of a description, in each placement, whose name it is told.
 pub(crate) fn everywhere(text: &str, check: impl Fn(&str, Arc<dyn Driver>)) {
-    let plan = plan(text);
+    let plan = plan(text, &MORE);
     within(|| check("static", top(&plan, &Static)));
     within(|| check("neighbours", top(&plan, &Host)));
     let scheme = format!("{}all", mark());

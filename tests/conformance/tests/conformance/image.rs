@@ -11,7 +11,7 @@ use driver_ramdisk::Ramdisk;
 const BLOCK: usize = 512;
 
 /// A disk with one partition of `size` bytes, the second one, behind a table of the old kind.
-pub(crate) const KIND: Kind = Kind {
+const KIND: Kind = Kind {
     name: "image",
     help: "a disk in memory with a partition",
     stands: Stands::Alone,
@@ -23,6 +23,9 @@ pub(crate) const KIND: Kind = Kind {
     }],
     make,
 };
+
+/// What descriptions have here beside what `portd` has: this, and the driver of the tutorial.
+pub(crate) const MORE: [Kind; 2] = [KIND, tally::KIND];
 
 /// Where the partition begins, and what comes behind it, in blocks.
 const FIRST: u64 = 7;

@@ -14,7 +14,6 @@ mod character;
 mod chores;
 #[path = "../../../../scheme/portd/tests/common/mod.rs"]
 mod common;
-mod cut;
 mod file;
 mod image;
 mod placement;
