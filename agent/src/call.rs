@@ -127,7 +127,7 @@ impl<'a, B: 'static> Call<'a, B> {
     #[inline]
     pub fn run<P: Port<B> + ?Sized>(&mut self, port: &P, wait: &dyn Wait) -> Status {
         self.whole.record.restart();
-        self.run_on(port, wait, None)
+        self.run_on::<P, false>(port, wait, None)
     }
 
     /// The same with a deadline, on the clock of `wait`: when it has come, the abort is asked
@@ -140,11 +140,11 @@ impl<'a, B: 'static> Call<'a, B> {
         moment: Moment,
     ) -> Status {
         self.whole.record.restart();
-        self.run_on(port, wait, Some(moment))
+        self.run_on::<P, false>(port, wait, Some(moment))
     }
 
     #[inline]
-    fn run_on<P: Port<B> + ?Sized>(
+    fn run_on<P: Port<B> + ?Sized, const METERED: bool>(
         &mut self,
         port: &P,
         wait: &dyn Wait,
@@ -155,7 +155,9 @@ impl<'a, B: 'static> Call<'a, B> {
         let record = Whole::record_in(NonNull::from(&mut self.whole));
         // SAFETY: the record is this call's, which returns only once the message is back; the
         // port is borrowed for as long.
-        match port.begin(unsafe { Request::new(record) }).ended {
+        let request =
+            unsafe { if METERED { Request::new(record) } else { Request::first(record) } };
+        match port.begin(request).ended {
             Ended::Done(status) => status,
             // SAFETY: kept, not handed over; `late` is this frame's.
             Ended::Kept(record) => unsafe { wait_for(record, wait, Deadline(until)) },
@@ -174,11 +176,11 @@ impl<'a, B: 'static> Call<'a, B> {
         self.whole.record.inherit(origin.held, &origin.gates);
         #[cfg(feature = "alloc")]
         let status = match origin.meter.take() {
-            None => self.run_on(port, wait, None),
+            None => self.run_on::<P, false>(port, wait, None),
             Some(meter) => self.run_metered(meter, origin, port, wait),
         };
         #[cfg(not(feature = "alloc"))]
-        let status = self.run_on(port, wait, None);
+        let status = self.run_on::<P, false>(port, wait, None);
         self.whole.record.add_counts_to(&mut origin.counts);
         status
     }
@@ -195,7 +197,7 @@ impl<'a, B: 'static> Call<'a, B> {
     ) -> Status {
         self.whole.record.set_meter(Some(meter));
         let layer = self.whole.record.layer();
-        let status = self.run_on(port, wait, None);
+        let status = self.run_on::<P, true>(port, wait, None);
         // A reply that came late left the meter at the layer where it came from.
         self.whole.record.switch_layer(layer);
         origin.meter = self.whole.record.set_meter(None);

@@ -158,16 +158,11 @@ impl Containment {
 /// edge that led to the port.
 impl Before {
     pub(crate) fn of<B>(record: &mut Record<B>) -> Before {
-        Before {
-            part: record.data.part(),
-            frames: record.frames,
-            depth: record.depth,
-            chain: record.chain().len(),
-        }
+        Before { part: record.data.part(), frames: record.frames, chain: record.chain().len() }
     }
 
     pub(crate) fn restore<B>(self, record: &mut Record<B>) {
-        (record.frames, record.depth) = (self.frames, self.depth);
+        record.frames = self.frames;
         record.chain().truncate(self.chain);
         // The part was one of this very data, and so it is still.
         let _ = record.restore(self.part);

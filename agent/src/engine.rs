@@ -268,7 +268,6 @@ unsafe fn pop_frame<B>(record: Rec<B>) -> (Frame<B>, u8) {
         let frame = frames[0].assume_init();
         frames.rotate_left(1);
         head.frames -= 1;
-        head.depth -= 1;
         (frame, head.frames)
     }
 }

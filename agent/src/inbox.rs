@@ -162,7 +162,7 @@ impl<B: Send + 'static> Inbox<B> {
         let record = message.into_record();
         let unwound = Unwound { inbox: self, record };
         // SAFETY: not in flight, so exclusive; the port outlives the call.
-        let ended = unsafe { port.begin(Request::new(record)) }.ended;
+        let ended = unsafe { port.begin(Request::first(record)) }.ended;
         core::mem::forget(unwound);
         match ended {
             // SAFETY: not handed over, so still the sender's.

@@ -82,6 +82,7 @@ mod reply;
 mod request;
 #[cfg(feature = "alloc")]
 mod ring;
+mod room;
 #[cfg(feature = "scheme")]
 mod scheme;
 #[cfg(feature = "alloc")]

@@ -18,7 +18,7 @@ use crate::{
     chain::{Chain, Gates},
     count::{Counts, LayerId, Packed},
     data::Slot,
-    late::{Course, Late, MAX_DEPTH},
+    late::{Course, Late},
     status::Errno,
 };
 
@@ -69,8 +69,6 @@ pub(crate) struct Record<B: 'static> {
     /// But for the message itself.
     extra: Packed,
     pub(crate) flags: Flags,
-    /// Frames written, and room for those of the layers that are passing the message down.
-    pub(crate) depth: u8,
     /// Frames written.
     pub(crate) frames: u8,
     /// Serializers held.
@@ -78,7 +76,7 @@ pub(crate) struct Record<B: 'static> {
     /// Names given, up to two (a path; where a rename or link goes).
     named: u8,
     /// From the flags on, all is looked at as one word.
-    spare: [u8; 2],
+    spare: [u8; 3],
     /// Begins a cache line, which the course shares where there is room.
     pub(crate) body: B,
 }
@@ -122,11 +120,10 @@ impl<B> Record<B> {
             meter: ManuallyDrop::new(None),
             extra: Packed::ZERO,
             flags: Flags::empty(),
-            depth: 0,
             frames: 0,
             held: 0,
             named: 0,
-            spare: [0; 2],
+            spare: [0; 3],
             body,
         }
     }
@@ -134,7 +131,7 @@ impl<B> Record<B> {
     /// Forgets the last way down: a target that unwound may have left some of it.
     #[inline]
     pub(crate) fn restart(&mut self) {
-        (self.frames, self.depth, self.held) = (0, 0, 0);
+        (self.frames, self.held) = (0, 0);
     }
 
     /// True of a message that is sent with nothing special, and that its last way has left as it
@@ -145,9 +142,9 @@ impl<B> Record<B> {
     pub(crate) fn is_plain(&self) -> bool {
         const PLAIN: [u8; 2] = Flags::SENT.union(Flags::WHOLE).bits().to_ne_bytes();
         let [low, high] = self.flags.bits().to_ne_bytes();
-        let [one, two] = self.spare;
+        let [one, two, three] = self.spare;
         // One load, as the compiler sees.
-        let word = [low, high, self.depth, self.frames, self.held, self.named, one, two];
+        let word = [low, high, self.frames, self.held, self.named, one, two, three];
         u64::from_ne_bytes(word) == u64::from_ne_bytes([PLAIN[0], PLAIN[1], 0, 0, 0, 0, 0, 0])
     }
 
@@ -185,24 +182,6 @@ impl<B> Record<B> {
     fn widen(&mut self) {
         self.flags.remove(Flags::NARROWED);
         self.data.widen();
-    }
-
-    /// Counts one more layer that passes the message down; false where there is more to do: a
-    /// meter, or no room. It is left by [`go_up`](Record::go_up).
-    #[inline]
-    pub(crate) fn go_down(&mut self) -> bool {
-        // Not one word: a processor waits to read one that a byte of was just written.
-        if self.flags.contains(Flags::METERED) || usize::from(self.depth) == MAX_DEPTH {
-            return false;
-        }
-        self.depth += 1;
-        true
-    }
-
-    /// The layer below is through with the message.
-    #[inline]
-    pub(crate) fn go_up(&mut self) {
-        self.depth -= 1;
     }
 
     /// The serializers that the message's chain of calls holds.

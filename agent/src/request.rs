@@ -6,9 +6,10 @@ use crate::{
     access,
     count::LayerId,
     exchange::sealed,
-    late::{Frame, Keeper, MAX_DEPTH, Through},
+    late::{Frame, Keeper, Through},
     port::{Port, Saved},
     record::{Flags, Record},
+    room::Room,
     state::Seen,
     status::{Errno, Status},
     sync::left_out,
@@ -93,8 +94,11 @@ type Invariant<'s> = PhantomData<fn(&'s ()) -> &'s ()>;
 ///
 /// There is no drop code: a request that is let go of without an outcome can't happen, since
 /// `begin` has to return one.
+///
+/// Two registers.
 pub struct Request<'s, B: 'static> {
     record: NonNull<Record<B>>,
+    room: Room,
     brand: Invariant<'s>,
 }
 
@@ -109,13 +113,13 @@ pub struct Outcome<'s, B: 'static> {
 pub(crate) struct Before {
     pub(crate) part: (usize, usize),
     pub(crate) frames: u8,
-    pub(crate) depth: u8,
     pub(crate) chain: u8,
 }
 
 /// A request that a port was entered with, for where the port unwound.
 pub(crate) struct Again<'s, B: 'static> {
     record: NonNull<Record<B>>,
+    room: Room,
     brand: Invariant<'s>,
 }
 
@@ -126,7 +130,7 @@ impl<'s, B> Again<'s, B> {
     /// There is no other of the same message.
     #[inline]
     pub(crate) unsafe fn request(&self) -> Request<'s, B> {
-        Request { record: self.record, brand: self.brand }
+        Request { record: self.record, room: self.room, brand: self.brand }
     }
 
     /// The message ends with `EIO`, as it was before.
@@ -152,7 +156,18 @@ impl<'s, B> Request<'s, B> {
     /// delivered.
     #[inline]
     pub(crate) unsafe fn new(record: NonNull<Record<B>>) -> Request<'s, B> {
-        Request { record, brand: PhantomData }
+        // SAFETY: held by the caller.
+        let room = Room::of(unsafe { record.as_ref() });
+        Request { record, room, brand: PhantomData }
+    }
+
+    /// The same for a message that has no meter and that no layer waits for.
+    ///
+    /// # Safety
+    /// As [`new`](Request::new).
+    #[inline]
+    pub(crate) unsafe fn first(record: NonNull<Record<B>>) -> Request<'s, B> {
+        Request { record, room: Room::ALL, brand: PhantomData }
     }
 
     /// Completes the message. It goes back to its sender at once; data and names are the
@@ -215,21 +230,21 @@ impl<'s, B> Request<'s, B> {
     /// The same, in another way than to begin it at one port.
     #[inline]
     pub(crate) fn forward_by<L: Port<B> + 's>(
-        mut self,
+        self,
         layer: &'s L,
         saved: Saved,
         down: impl FnOnce(Request<'s, B>) -> Outcome<'s, B>,
     ) -> Outcome<'s, B> {
-        if !self.head().go_down() {
+        let Some(below) = self.room.below() else {
             let [one, two, three] = saved;
             return self.forward_noted(layer, one, two, three, down);
-        }
-        let record = self.record;
-        match down(self).ended {
+        };
+        let (record, room) = (self.record, self.room);
+        match down(self.with(below)).ended {
             // SAFETY: the message is back, so the record is this layer's again.
-            Ended::Done(status) => unsafe { Request::new(record) }.done_below(layer, status, saved),
+            Ended::Done(status) => layer.up(unsafe { Request::back(record, room) }, status, saved),
             // SAFETY: not handed over yet, so the record is still this chain's.
-            Ended::Kept(record) => unsafe { Request::new(record) }.kept_below(layer, saved, 0),
+            Ended::Kept(record) => unsafe { Request::back(record, room) }.wait(layer, saved, 0),
         }
     }
 
@@ -244,40 +259,32 @@ impl<'s, B> Request<'s, B> {
         down: impl FnOnce(Request<'s, B>) -> Outcome<'s, B>,
     ) -> Outcome<'s, B> {
         let saved = [one, two, three];
-        let head = self.head();
-        if head.depth as usize == MAX_DEPTH {
-            return self.done(Errno::ELOOP);
-        }
-        head.depth += 1;
-        let row = head.layer();
-        let record = self.record;
-        match down(self).ended {
+        let Some(below) = self.room.below_noted() else { return self.done(Errno::ELOOP) };
+        let (record, room, row) = (self.record, self.room, self.head().layer());
+        match down(self.with(below)).ended {
             // SAFETY: as in `forward_by`.
-            Ended::Done(status) => unsafe { Request::new(record) }.done_below(layer, status, saved),
+            Ended::Done(status) => layer.up(unsafe { Request::back(record, room) }, status, saved),
             // SAFETY: as in `forward_by`.
-            Ended::Kept(record) => unsafe { Request::new(record) }.kept_below(layer, saved, row),
+            Ended::Kept(record) => unsafe { Request::back(record, room) }.wait(layer, saved, row),
         }
     }
 
-    /// A layer hears that the message was completed below at once.
+    /// # Safety
+    /// As [`new`](Request::new); this much room was there before the layer passed the message
+    /// down.
     #[inline]
-    fn done_below<L: Port<B> + 's>(
-        mut self,
-        layer: &'s L,
-        status: Status,
-        saved: Saved,
-    ) -> Outcome<'s, B> {
-        self.head().go_up();
-        layer.up(self, status, saved)
+    unsafe fn back(record: NonNull<Record<B>>, room: Room) -> Request<'s, B> {
+        Request { record, room, brand: PhantomData }
+    }
+
+    /// The same message for a layer further down.
+    #[inline]
+    fn with(self, room: Room) -> Request<'s, B> {
+        Request { room, ..self }
     }
 
     /// A layer is to hear of the completion of a message that was kept below.
-    fn kept_below<L: Port<B> + 's>(
-        mut self,
-        layer: &'s L,
-        saved: Saved,
-        row: LayerId,
-    ) -> Outcome<'s, B> {
+    fn wait<L: Port<B> + 's>(mut self, layer: &'s L, saved: Saved, row: LayerId) -> Outcome<'s, B> {
         let port: *const (dyn Port<B> + 's) = layer;
         // SAFETY: only the bound is changed; see `keep`.
         let port: *const (dyn Port<B> + 'static) = unsafe { core::mem::transmute(port) };
@@ -301,8 +308,8 @@ impl<'s, B> Request<'s, B> {
         outcome
     }
 
-    /// Adds the frame of a layer to a message that was kept below it. There is room: `depth`
-    /// was checked on the way down.
+    /// Adds the frame of a layer to a message that was kept below it. There is room: it was
+    /// looked for on the way down.
     fn push(&mut self, frame: Frame<B>) {
         let head = self.head();
         let place = usize::from(head.frames);
@@ -324,7 +331,7 @@ impl<'s, B> Request<'s, B> {
         let mut record = self.record;
         // SAFETY: the request holds the record exclusively.
         let before = Before::of(unsafe { record.as_mut() });
-        (before, Again { record, brand: PhantomData })
+        (before, Again { record, room: self.room, brand: PhantomData })
     }
 
     #[inline]
