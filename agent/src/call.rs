@@ -12,6 +12,7 @@ use crate::{
     count::Counts,
     data::{Data, Slot},
     ending, engine,
+    frames::OfCall,
     late::{Course, Late, Reply, Rest},
     port::Port,
     record::{Flags, Record, Whole},
@@ -150,8 +151,8 @@ impl<'a, B: 'static> Call<'a, B> {
         wait: &dyn Wait,
         until: Option<Moment>,
     ) -> Status {
-        let mut late = Late::uninit();
-        self.whole.record.late = &raw mut late;
+        let mut late = OfCall::<B>::uninit();
+        self.whole.record.late = (&raw mut late).cast();
         let record = Whole::record_in(NonNull::from(&mut self.whole));
         // SAFETY: the record is this call's, which returns only once the message is back; the
         // port is borrowed for as long.

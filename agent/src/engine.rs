@@ -14,9 +14,11 @@ use crate::access::hold;
 use crate::{
     access::{late, own, rest_in, state},
     ending::{finish, tell_abort, unpin},
+    frames,
     guard::Guard,
+    keeper::{Keeper, Through, Way},
     kept::Kept,
-    late::{Frame, Keeper, Resume, Through},
+    late::Resume,
     port::Port,
     record::Record,
     request::{Ended, Request},
@@ -50,7 +52,7 @@ pub(crate) unsafe fn hand_over_first<B>(record: Rec<B>) {
         // Nobody can ask for an abort, or a mark does: the message is not touched once it is
         // given away, so no pin is needed.
         let seen = state(record).see_own();
-        let marked = matches!(keeper.through, Through::Marks) && !seen.is_aborted();
+        let marked = keeper.through.is(Through::MARKS) && !seen.is_aborted();
         if marked || (seen.is_private() && keeper.guard().is_none()) {
             return keeper.take(Kept::new(record));
         }
@@ -106,11 +108,11 @@ pub(crate) unsafe fn give<B>(record: Rec<B>) {
         let kept = Kept::new(record);
         // An abort that was asked for before is told of no more: to the keeper then, or to none.
         let told = seen.is_aborted();
-        match keeper.through {
-            Through::Join => keeper.take(kept),
+        match keeper.through.way() {
+            Way::Join => keeper.take(kept),
             _ if told => kept.done(Errno::ECANCELED),
-            Through::Open | Through::Queue | Through::Marks => keeper.take(kept),
-            Through::Guard(guard) => guard.as_ref().take(keeper, kept),
+            Way::Open | Way::Queue | Way::Marks => keeper.take(kept),
+            Way::Guard(guard) => guard.as_ref().take(keeper, kept),
         }
         if told {
             return unpin(record, late);
@@ -149,7 +151,7 @@ unsafe fn unwind<B>(record: Rec<B>, mut status: Status) {
             if record.as_ref().frames == 0 {
                 return finish(record, status);
             }
-            (&(*late(record)).frames)[0].assume_init().guard
+            frames::written(record)[0].assume_init().guard
         };
         // SAFETY: held by the caller.
         let own = unsafe { own(record) };
@@ -191,7 +193,7 @@ pub(crate) unsafe fn go_on<B>(record: Rec<B>, step: Step) {
 pub(crate) unsafe fn tell_first<B>(record: Rec<B>) -> Step {
     // SAFETY: held by the caller.
     let (frame, waiting, status) = unsafe {
-        let (frame, waiting) = pop_frame(record);
+        let (frame, waiting) = frames::pop(record);
         (frame, waiting, own(record).status)
     };
     // SAFETY: held by the caller; what the frame points to lives until delivery.
@@ -237,38 +239,9 @@ unsafe fn step<B>(
             if let Some(guard) = guard {
                 guard.as_ref().seal(record, waiting);
             }
-            bring_forward(record, waiting);
+            frames::bring_forward(record, waiting);
             Step::Kept
         },
-    }
-}
-
-/// Puts the frames after the first `waiting` before them: those of a second way down are told
-/// before the layers that wait from the first.
-///
-/// # Safety
-/// The caller holds the record.
-unsafe fn bring_forward<B>(record: Rec<B>, waiting: u8) {
-    // SAFETY: held by the caller; only written frames are moved.
-    unsafe {
-        let frames = usize::from(record.as_ref().frames);
-        (&mut (*late(record)).frames)[..frames].rotate_left(waiting.into());
-    }
-}
-
-/// Takes the first frame off; with how many there are still.
-///
-/// # Safety
-/// The caller holds the record, which has a frame.
-unsafe fn pop_frame<B>(record: Rec<B>) -> (Frame<B>, u8) {
-    // SAFETY: held by the caller; the first `frames` places are written.
-    unsafe {
-        let head = &mut *record.as_ptr();
-        let frames = &mut (&mut (*head.late).frames)[..usize::from(head.frames)];
-        let frame = frames[0].assume_init();
-        frames.rotate_left(1);
-        head.frames -= 1;
-        (frame, head.frames)
     }
 }
 
@@ -332,7 +305,7 @@ pub(crate) unsafe fn keep_at<B>(
 ) {
     // SAFETY: held by the caller.
     unsafe {
-        (*late(record)).keeping.write(Keeper { port, through: Through::Queue });
+        (*late(record)).keeping.write(Keeper { port, through: Through::QUEUE });
         own(record).resume = resume;
     }
 }

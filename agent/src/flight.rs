@@ -253,5 +253,5 @@ unsafe fn deliver_otherwise<B>(record: NonNull<Record<B>>, late: *mut Late<B>, s
 /// The record is one of `send`'s, and the caller's.
 pub(crate) unsafe fn receipt<B>(record: NonNull<Record<B>>) -> Option<Waker> {
     // SAFETY: one of `send`'s, and what the message owns is its holder's.
-    unsafe { (*(*Heap::of(record)).owned.get()).receipt.clone() }
+    unsafe { (*(*Heap::of(record)).receipt.get()).as_deref().cloned() }
 }

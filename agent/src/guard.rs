@@ -8,8 +8,10 @@ use crate::{
     contain::{Catcher, Containment},
     ending,
     engine::{self, Step},
+    frames,
     gate::{Entered, Gate, Next},
-    late::{Keeper, Late, Pinned, Resume, Through},
+    keeper::{Keeper, Through},
+    late::{Late, Pinned, Resume},
     port::{Catch, MessageId, Port},
     queue::List,
     record::Record,
@@ -78,13 +80,14 @@ impl<B> Guard<B> {
         let this = NonNull::from(self);
         // SAFETY: held by the caller; `keep` has written `keeping`, and the frames are written.
         unsafe {
-            let frames = usize::from(waiting)..usize::from(record.as_ref().frames);
-            let late = access::late(record);
-            let keeper = (*late).keeping.assume_init_mut();
-            if let Through::Open = keeper.through {
-                keeper.through = Through::Guard(this);
+            let keeper = (*access::late(record)).keeping.assume_init_mut();
+            if keeper.through.is(Through::OPEN) {
+                keeper.through = Through::guard(this);
             }
-            for frame in &mut (&mut (*late).frames)[frames] {
+            if record.as_ref().frames == waiting {
+                return;
+            }
+            for frame in &mut frames::written(record)[usize::from(waiting)..] {
                 frame.assume_init_mut().guard.get_or_insert(this);
             }
         }

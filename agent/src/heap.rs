@@ -1,31 +1,29 @@
 //! Where a message that is sent lives.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use core::{cell::UnsafeCell, marker::PhantomData, mem::offset_of, ptr::NonNull, task::Waker};
 
 use crate::{
     access,
     data::{Bytes, Data, Slot},
     ending,
+    frames::OfSent,
     late::{Course, Late, Reply, Rest},
     record::{Flags, Record, Whole},
     state::State,
     sync::Counted,
 };
 
-/// Record, late part and belongings in one allocation. The record begins at a cache line.
+/// Record, late part and belongings in one allocation. What a target touches begins at a cache
+/// line, for which what few messages own stands before.
 #[repr(C, align(64))]
 pub(crate) struct Heap<B: 'static> {
+    pub(crate) frames: UnsafeCell<OfSent<B>>,
+    pub(crate) names: UnsafeCell<Vec<Vec<u8>>>,
     whole: UnsafeCell<Whole<B>>,
     late: UnsafeCell<Late<B>>,
-    pub(crate) owned: UnsafeCell<Owned>,
-}
-
-#[derive(Default)]
-pub(crate) struct Owned {
-    pub(crate) data: Bytes,
-    pub(crate) names: Vec<Vec<u8>>,
-    pub(crate) receipt: Option<Waker>,
+    pub(crate) data: UnsafeCell<Bytes>,
+    pub(crate) receipt: UnsafeCell<Option<Box<Waker>>>,
 }
 
 // SAFETY: what a `Message` reaches it reaches exclusively; what a `Ticket` or `Pending` reaches
@@ -39,9 +37,12 @@ impl<B: 'static> Heap<B> {
     pub(crate) fn of_body(body: B) -> Counted<Heap<B>> {
         let record = Record::new(body, Slot::new(Data::NONE), core::ptr::null_mut());
         let heap = Counted::new(Heap {
+            frames: UnsafeCell::new(OfSent::NONE),
+            names: UnsafeCell::new(Vec::new()),
             whole: UnsafeCell::new(Whole::new(record)),
             late: UnsafeCell::new(Late::uninit()),
-            owned: UnsafeCell::new(Owned::default()),
+            data: UnsafeCell::new(Bytes::None),
+            receipt: UnsafeCell::new(None),
         });
         // SAFETY: nobody else has the allocation yet.
         let (whole, late) = unsafe { (&mut *heap.whole.get(), heap.late.get()) };
@@ -50,7 +51,7 @@ impl<B: 'static> Heap<B> {
         unsafe { (*late).rest.write(Rest::new()) };
         let record = &mut whole.record;
         record.late = late;
-        record.flags = Flags::SENT | Flags::WHOLE;
+        record.flags = Flags::OF_SENT;
         heap
     }
 
@@ -106,5 +107,34 @@ impl<B> Drop for Heap<B> {
             self.whole.get_mut().course.assume_init_drop();
         }
         drop(self.whole.get_mut().record.set_meter(None));
+    }
+}
+#[cfg(all(test, target_pointer_width = "64"))]
+mod tests {
+    use super::*;
+
+    /// How far the head, the body, and what follows it are from the beginning.
+    fn places() -> (usize, usize, usize) {
+        let record = offset_of!(Heap<u64>, whole);
+        let head = record + offset_of!(Record<u64>, data);
+        let body = record + offset_of!(Record<u64>, body);
+        (head, body, record + offset_of!(Whole<u64>, course) + size_of::<Course<u64>>())
+    }
+
+    #[test]
+    fn what_an_inline_call_touches_is_one_cache_line_beside_the_body() {
+        let (head, body, _) = places();
+        assert_eq!((head % 64, body), (0, head + 64));
+    }
+
+    #[test]
+    fn a_small_body_shares_its_cache_line_with_the_course() {
+        let (_, body, behind) = places();
+        assert!(behind <= body + 64);
+    }
+
+    #[test]
+    fn the_state_of_a_message_takes_seven_cache_lines() {
+        assert_eq!(size_of::<Heap<u64>>(), 7 * 64);
     }
 }

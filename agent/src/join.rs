@@ -13,8 +13,9 @@ use crate::{
     exchange::{Exchange, sealed::Holder},
     fan::{Came, Child, Merge},
     heap::Heap,
+    keeper::Through,
     kept::Kept,
-    late::{Reply, Through},
+    late::Reply,
     pending::Ticket,
     port::{MessageId, Port},
     record::Record,
@@ -96,7 +97,7 @@ impl<B: Send + 'static> Join<B> {
         }
         self.left.store(away + 1, Ordering::Relaxed);
         self.inner.lock().merge = Some(merge);
-        request.keep_through(self, Through::Join)
+        request.keep_through(self, Through::JOIN)
     }
 
     /// Writes the children down, each with its part of the parent's data; how many there are.

@@ -2,99 +2,17 @@
 //! and where sender, keeper and aborter meet.
 
 #[cfg(feature = "alloc")]
-use alloc::{sync::Arc, vec::Vec};
+use alloc::sync::Arc;
 use core::{mem::MaybeUninit, ptr::NonNull, task::Waker};
 
 use crate::{
-    count::LayerId,
-    guard::Guard,
-    kept::Kept,
-    port::{Port, Saved},
-    record::Record,
-    state::State,
-    status::Status,
-    sync::Cell,
+    guard::Guard, keeper::Keeper, record::Record, state::State, status::Status, sync::Cell,
 };
 #[cfg(feature = "alloc")]
-use crate::{home::Shared, reply::ReplyPort};
+use crate::{holds::Holds, home::Shared, reply::ReplyPort};
 
 /// Layers that may stand on each other and be waiting for one message.
 pub const MAX_DEPTH: usize = 8;
-
-/// Ports outside the first stack that one message may be forwarded to.
-#[cfg(feature = "alloc")]
-pub(crate) const MAX_HOLDS: usize = 8;
-
-/// What a layer left behind to be told of the completion.
-pub(crate) struct Frame<B: 'static> {
-    pub(crate) port: *const (dyn Port<B> + 'static),
-    pub(crate) saved: Saved,
-    pub(crate) guard: Option<NonNull<Guard<B>>>,
-    pub(crate) layer: LayerId,
-}
-
-impl<B> Clone for Frame<B> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<B> Copy for Frame<B> {}
-
-/// How a keeper is entered.
-pub(crate) enum Through<B: 'static> {
-    /// As it is, until a guard around it says otherwise.
-    Open,
-    /// Through what stands around the driver that it belongs to.
-    Guard(NonNull<Guard<B>>),
-    /// As it is: a queue of this crate's, which needs no guard.
-    Queue,
-    /// As it is, and even where the abort was asked for before: it ends what it has begun.
-    Join,
-    /// As it is, and an abort is a mark on the message, which whoever takes it off looks for.
-    Marks,
-}
-
-impl<B> Clone for Through<B> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<B> Copy for Through<B> {}
-
-/// Who keeps a message.
-pub(crate) struct Keeper<B: 'static> {
-    pub(crate) port: *const (dyn Port<B> + 'static),
-    pub(crate) through: Through<B>,
-}
-
-impl<B> Clone for Keeper<B> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<B> Copy for Keeper<B> {}
-
-impl<B> Keeper<B> {
-    /// What stands around the keeper.
-    pub(crate) fn guard(&self) -> Option<NonNull<Guard<B>>> {
-        match self.through {
-            Through::Guard(guard) => Some(guard),
-            _ => None,
-        }
-    }
-
-    /// Gives the message to the keeper itself.
-    ///
-    /// # Safety
-    /// The keeper is alive until this returns.
-    pub(crate) unsafe fn take(self, kept: Kept<B>) {
-        // SAFETY: as the caller's.
-        unsafe { &*self.port }.take(kept);
-    }
-}
 
 /// The part of a record that only a kept message needs.
 #[repr(C)] // what every one of them needs first
@@ -102,18 +20,12 @@ pub(crate) struct Late<B: 'static> {
     /// Who asked to keep the message; written before anything else here.
     pub(crate) keeping: MaybeUninit<Keeper<B>>,
     pub(crate) rest: MaybeUninit<Rest<B>>,
-    /// The first `Record::frames` are written; the one nearest to the keeper comes first.
-    pub(crate) frames: [MaybeUninit<Frame<B>>; MAX_DEPTH],
 }
 
 impl<B> Late<B> {
     #[inline]
     pub(crate) const fn uninit() -> Late<B> {
-        Late {
-            keeping: MaybeUninit::uninit(),
-            rest: MaybeUninit::uninit(),
-            frames: [const { MaybeUninit::uninit() }; MAX_DEPTH],
-        }
+        Late { keeping: MaybeUninit::uninit(), rest: MaybeUninit::uninit() }
     }
 }
 
@@ -171,37 +83,6 @@ impl<B> Own<B> {
     }
 }
 
-/// The port that a message was sent to, and those that it was forwarded to.
-#[cfg(feature = "alloc")]
-pub(crate) struct Holds<B: 'static> {
-    first: Option<Arc<dyn Port<B>>>,
-    others: Vec<Arc<dyn Port<B>>>,
-}
-
-#[cfg(feature = "alloc")]
-impl<B> Holds<B> {
-    /// Keeps `port` alive until the sender has the message back.
-    pub(crate) fn hold(&mut self, port: &Arc<dyn Port<B>>) -> Result<(), crate::Errno> {
-        if self.first.iter().chain(&self.others).any(|held| Arc::ptr_eq(held, port)) {
-            return Ok(());
-        }
-        if self.first.is_none() {
-            self.first = Some(Arc::clone(port));
-        } else if self.others.len() < MAX_HOLDS - 1 {
-            self.others.push(Arc::clone(port));
-        } else {
-            return Err(crate::Errno::ELOOP);
-        }
-        Ok(())
-    }
-
-    /// The message is its sender's again.
-    pub(crate) fn let_go(&mut self) {
-        self.first = None;
-        self.others.clear();
-    }
-}
-
 /// How a message goes on that waited for a driver to be free.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Resume {
@@ -244,7 +125,7 @@ impl<B> Rest<B> {
             next_abort: Cell::new(None),
             drain: Cell::new(None),
             #[cfg(feature = "alloc")]
-            holds: Cell::new(Holds { first: None, others: Vec::new() }),
+            holds: Cell::new(Holds::none()),
         }
     }
 }

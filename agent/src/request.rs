@@ -4,9 +4,9 @@ use core::{marker::PhantomData, ptr::NonNull};
 
 use crate::{
     access,
-    count::LayerId,
     exchange::sealed,
-    late::{Frame, Keeper, Through},
+    frames,
+    keeper::{Keeper, Through},
     port::{Port, Saved},
     record::{Flags, Record},
     room::Room,
@@ -191,7 +191,7 @@ impl<'s, B> Request<'s, B> {
 
     /// Keeps the message: `keeper.take` receives it once the layers above know.
     pub fn keep(self, keeper: &'s dyn Port<B>) -> Outcome<'s, B> {
-        self.keep_through(keeper, Through::Open)
+        self.keep_through(keeper, Through::OPEN)
     }
 
     pub(crate) fn keep_through(
@@ -244,7 +244,7 @@ impl<'s, B> Request<'s, B> {
             // SAFETY: the message is back, so the record is this layer's again.
             Ended::Done(status) => layer.up(unsafe { Request::back(record, room) }, status, saved),
             // SAFETY: not handed over yet, so the record is still this chain's.
-            Ended::Kept(record) => unsafe { Request::back(record, room) }.wait(layer, saved, 0),
+            Ended::Kept(record) => unsafe { Request::back(record, room) }.wait(layer, saved),
         }
     }
 
@@ -265,7 +265,11 @@ impl<'s, B> Request<'s, B> {
             // SAFETY: as in `forward_by`.
             Ended::Done(status) => layer.up(unsafe { Request::back(record, room) }, status, saved),
             // SAFETY: as in `forward_by`.
-            Ended::Kept(record) => unsafe { Request::back(record, room) }.wait(layer, saved, row),
+            Ended::Kept(record) => unsafe {
+                let outcome = Request::back(record, room).wait(layer, saved);
+                frames::set_layer(record, row);
+                outcome
+            },
         }
     }
 
@@ -284,12 +288,14 @@ impl<'s, B> Request<'s, B> {
     }
 
     /// A layer is to hear of the completion of a message that was kept below.
-    fn wait<L: Port<B> + 's>(mut self, layer: &'s L, saved: Saved, row: LayerId) -> Outcome<'s, B> {
+    #[inline]
+    fn wait<L: Port<B> + 's>(self, layer: &'s L, [one, two, three]: Saved) -> Outcome<'s, B> {
         let port: *const (dyn Port<B> + 's) = layer;
         // SAFETY: only the bound is changed; see `keep`.
         let port: *const (dyn Port<B> + 'static) = unsafe { core::mem::transmute(port) };
-        self.push(Frame { port, saved, guard: None, layer: row });
-        Outcome { ended: Ended::Kept(self.record), brand: PhantomData }
+        // SAFETY: held by the request.
+        let ended = unsafe { frames::push(self.record, port, one, two, three) };
+        Outcome { ended, brand: PhantomData }
     }
 
     /// Begins the message at `port`; where it is completed at once, `after` sees the record.
@@ -306,16 +312,6 @@ impl<'s, B> Request<'s, B> {
             after(unsafe { record.as_mut() });
         }
         outcome
-    }
-
-    /// Adds the frame of a layer to a message that was kept below it. There is room: it was
-    /// looked for on the way down.
-    fn push(&mut self, frame: Frame<B>) {
-        let head = self.head();
-        let place = usize::from(head.frames);
-        head.frames += 1;
-        // SAFETY: `late` points to the record's late part for as long as the record lives.
-        unsafe { (&mut (*head.late).frames)[place].write(frame) };
     }
 
     /// The record, and how many frames wait already.

@@ -2,7 +2,7 @@
 //!
 //! One allocation holds record, late part and what the message owns; it can be used again.
 
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::{marker::PhantomData, ptr::NonNull, task::Waker};
 
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     count::{Counts, Meter},
     data::{Bytes, Slot},
     flight::Started,
-    heap::{Heap, Owned},
+    heap::Heap,
     late::Reply,
     pending::{Pending, Ticket},
     port::{MessageId, Port},
@@ -121,9 +121,9 @@ impl<B: Send + 'static> Message<B> {
         unsafe { Heap::raw(&self.heap).as_mut() }
     }
 
-    fn owned_mut(&mut self) -> &mut Owned {
+    fn data_mut(&mut self) -> &mut Bytes {
         // SAFETY: as `record`.
-        unsafe { &mut *self.heap.owned.get() }
+        unsafe { &mut *self.heap.data.get() }
     }
 
     /// What is asked, or, once the message is back, with the reply's values.
@@ -138,8 +138,8 @@ impl<B: Send + 'static> Message<B> {
 
     /// Puts data in; what was there is returned.
     pub fn set_data(&mut self, data: Bytes) -> Bytes {
-        let before = core::mem::replace(&mut self.owned_mut().data, data);
-        self.record_mut().data = self.owned_mut().data.slot();
+        let before = core::mem::replace(self.data_mut(), data);
+        self.record_mut().data = self.data_mut().slot();
         before
     }
 
@@ -151,29 +151,27 @@ impl<B: Send + 'static> Message<B> {
     /// Lets go of the data.
     #[inline]
     pub fn drop_data(&mut self) {
-        if !matches!(self.owned_mut().data, Bytes::None) {
+        if !matches!(self.data_mut(), Bytes::None) {
             self.take_data();
         }
     }
 
     /// Puts names in, two at most; more are dropped. What was there is gone.
     pub fn set_names(&mut self, names: impl IntoIterator<Item = Vec<u8>>) {
-        let owned = self.owned_mut();
-        owned.names.clear();
-        owned.names.extend(names.into_iter().take(2));
         self.record_mut().clear_names();
-        for index in 0..self.owned_mut().names.len() {
-            let name: *const [u8] = &raw const *self.owned_mut().names[index];
-            self.record_mut().push_name(name);
+        // SAFETY: not in flight, so both are this value's, and they are apart.
+        let (owned, record) =
+            unsafe { (&mut *self.heap.names.get(), Heap::raw(&self.heap).as_mut()) };
+        owned.clear();
+        owned.extend(names.into_iter().take(2));
+        for name in owned {
+            record.push_name(&raw const **name);
         }
     }
 
     /// Reads costs by layer while the message is away. Returns what was set before: after the
     /// reply, the meter with what was read.
-    pub fn set_meter(
-        &mut self,
-        meter: Option<alloc::boxed::Box<Meter>>,
-    ) -> Option<alloc::boxed::Box<Meter>> {
+    pub fn set_meter(&mut self, meter: Option<Box<Meter>>) -> Option<Box<Meter>> {
         self.record_mut().set_meter(meter)
     }
 
@@ -202,7 +200,8 @@ impl<B: Send + 'static> Message<B> {
     /// once.
     pub fn set_receipt(&mut self, receipt: Option<Waker>) {
         self.record_mut().flags.set(Flags::RECEIPT, receipt.is_some());
-        self.owned_mut().receipt = receipt;
+        // SAFETY: as `record`.
+        unsafe { *self.heap.receipt.get() = receipt.map(Box::new) };
     }
 
     /// The name of the message while it is kept.
@@ -340,7 +339,7 @@ impl<B: Send + 'static> Message<B> {
         let parent = unsafe { parent.as_mut() };
         let inherited = Flags::SENT | Flags::PRIORITY;
         self.record_mut().wind_back();
-        self.record_mut().flags = parent.flags & inherited | Flags::WHOLE;
+        self.record_mut().flags = parent.flags & inherited | Flags::WHOLE | Flags::ALLOCATED;
         // An abort of the parent needs a way to the child.
         self.expect_abort();
         let started = self.start(reply, None).0;

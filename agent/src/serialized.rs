@@ -6,8 +6,9 @@ use crate::{
     exchange::{Exchange, sealed::Holder},
     gate::{Gate, PortStats},
     guard::Guard,
+    keeper::Through,
     kept::Kept,
-    late::{Resume, Through},
+    late::Resume,
     port::{Catch, MessageId, Port},
     request::{Outcome, Request},
     status::Errno,
@@ -135,7 +136,7 @@ where
             return request.done(errno);
         }
         if !(gate.try_enter() || request.waits() && gate.enter_soon()) {
-            return request.keep_through(self, Through::Queue);
+            return request.keep_through(self, Through::QUEUE);
         }
         let mut record = request.parts().0;
         let held = request.record_mut().chain().push(gate);
@@ -245,7 +246,7 @@ impl<B: Send + 'static, P: Port<B> + 'static> Port<B> for ThreadPort<B, P> {
         if let Some(errno) = refusal(&mut request, gate) {
             return request.done(errno);
         }
-        request.keep_through(self, Through::Queue)
+        request.keep_through(self, Through::QUEUE)
     }
 
     fn take(&self, kept: Kept<B>) {

@@ -5,8 +5,8 @@ use core::task::Waker;
 
 use crate::{
     ending, engine,
+    keeper::Through,
     kept::Kept,
-    late::Through,
     port::{MessageId, Port},
     queue::Queue,
     record::Flags,
@@ -193,7 +193,7 @@ impl<B> State<B> {
 
 impl<B: Send + 'static> Port<B> for SpinPort<B> {
     fn begin<'s>(&'s self, request: Request<'s, B>) -> Outcome<'s, B> {
-        request.keep_through(self, Through::Queue)
+        request.keep_through(self, Through::QUEUE)
     }
 
     fn take(&self, kept: Kept<B>) {
