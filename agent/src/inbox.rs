@@ -287,21 +287,29 @@ impl<B: Send + 'static> Inbox<B> {
     /// back late, and earlier.
     #[inline]
     pub fn get(&self) -> Option<Message<B>> {
-        if !self.is_urgent()
-            && let Some(message) = self.get_done()
-        {
-            return Some(message);
+        if self.has_others() {
+            return self.get_other();
         }
-        self.get_other()
+        match self.get_done() {
+            Some(message) => Some(message),
+            None => self.get_late(),
+        }
     }
 
-    /// True where a message may be here that comes before those that were completed at once.
+    #[inline(never)]
+    fn get_late(&self) -> Option<Message<B>> {
+        Some(self.got(self.came()?))
+    }
+
+    /// True where there may be messages that come before those that were completed at once, or
+    /// before those that came back late.
     #[inline]
-    fn is_urgent(&self) -> bool {
+    fn has_others(&self) -> bool {
         // SAFETY: as in `get`.
-        self.shared().intake.is_urgent() || unsafe { &*self.back.get() }.is_urgent()
+        self.shared().intake.beside() + unsafe { &*self.back.get() }.len() > 0
     }
 
+    #[cold]
     fn get_other(&self) -> Option<Message<B>> {
         if self.shared().intake.is_urgent() {
             self.fetch();

@@ -143,7 +143,13 @@ impl<B> Intake<B> {
     /// True where a taker has to look here before it goes on with what it has.
     #[inline]
     pub(crate) fn is_urgent(&self) -> bool {
-        self.waiting.0.load(Ordering::Relaxed) > 0
+        self.beside() > 0
+    }
+
+    /// How many are beside the ring.
+    #[inline]
+    pub(crate) fn beside(&self) -> usize {
+        self.waiting.0.load(Ordering::Relaxed)
     }
 
     /// The next message, those with priority first. For one taker at a time, as all that follow.

@@ -15,6 +15,7 @@ pub(crate) type Rec<B> = NonNull<Record<B>>;
 /// First come, first served.
 pub(crate) struct List<B: 'static> {
     first: Option<Rec<B>>,
+    /// Of use where there is a first one.
     last: Option<Rec<B>>,
 }
 
@@ -32,7 +33,7 @@ impl<B> List<B> {
     pub(crate) unsafe fn push(&mut self, record: Rec<B>) {
         // SAFETY: held by the caller.
         unsafe { access::own(record) }.next = None;
-        match self.last.replace(record) {
+        match self.last.replace(record).filter(|_| self.first.is_some()) {
             // SAFETY: held by the list.
             Some(last) => unsafe { access::own(last) }.next = Some(record),
             None => self.first = Some(record),
@@ -44,10 +45,7 @@ impl<B> List<B> {
     pub(crate) fn pop(&mut self) -> Option<Rec<B>> {
         let record = self.first?;
         // SAFETY: held by the list.
-        self.first = unsafe { access::own(record) }.next.take();
-        if self.first.is_none() {
-            self.last = None;
-        }
+        self.first = unsafe { access::own(record) }.next;
         Some(record)
     }
 
@@ -116,12 +114,6 @@ impl<B> Queue<B> {
         let record = lane.pop()?;
         self.len -= 1;
         Some(record)
-    }
-
-    /// True where there are some with priority.
-    #[inline]
-    pub(crate) fn is_urgent(&self) -> bool {
-        self.urgent.first.is_some()
     }
 
     /// True where there are some without priority.

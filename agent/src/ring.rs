@@ -55,7 +55,7 @@ pub(crate) struct Ring<B: 'static> {
 }
 
 #[cfg_attr(not(loom), repr(align(64)))]
-struct Slots<B: 'static>(#[allow(dead_code)] [AtomicPtr<Record<B>>; LINE]); // reached as they lie
+struct Slots<B: 'static>([AtomicPtr<Record<B>>; LINE]);
 
 /// What senders tell each other; what it says may be old.
 #[repr(align(128))]
@@ -89,6 +89,13 @@ fn free<B>(at: usize) -> Word<B> {
 #[inline]
 fn record<B>(word: Word<B>) -> Option<Rec<B>> {
     NonNull::new(word).filter(|_| bits(word) & KIND == 0)
+}
+
+/// True where a message was put in at a position, and is there or was taken.
+#[inline]
+fn was_filled<B>(slot: &AtomicPtr<Record<B>>, at: usize) -> bool {
+    let now = slot.load(Ordering::Relaxed);
+    bits(now) & (KIND ^ FREE) == 0 && now != free(at)
 }
 
 impl<B> Ring<B> {
@@ -141,8 +148,7 @@ impl<B> Ring<B> {
         let taken = self.senders.taken.load(order("ring-passed-on", Ordering::Acquire));
         // Mostly the last slot that is known to be filled is the last one that is.
         if filled.wrapping_sub(taken).wrapping_add(1) < room {
-            let at =
-                filled + usize::from(record(self.slot(filled).load(Ordering::Relaxed)).is_some());
+            let at = filled + usize::from(was_filled(self.slot(filled), filled));
             let slot = self.slot(at);
             expect_write(slot);
             if bits(slot.load(Ordering::Relaxed)) == bits(free::<B>(at)) {
@@ -263,8 +269,9 @@ impl<B> Ring<B> {
 
     /// Frees the line that begins at a position, for the next round.
     fn free_line(&self, first: usize) {
-        for at in first..first + LINE {
-            self.slot(at).store(free(at + self.slots()), Ordering::Relaxed);
+        let Slots(line) = &self.lines[first / LINE & (self.lines.len() - 1)];
+        for (slot, at) in line.iter().zip(first + self.slots()..) {
+            slot.store(free(at), Ordering::Relaxed);
         }
     }
 
