@@ -2,7 +2,7 @@
 
 #[cfg(feature = "alloc")]
 use alloc::boxed::Box;
-use core::{marker::PhantomData, ptr::NonNull};
+use core::{marker::PhantomData, mem::MaybeUninit, ptr::NonNull};
 
 #[cfg(feature = "alloc")]
 use crate::count::Meter;
@@ -101,7 +101,9 @@ impl Default for Origin {
 ///     call.run(port, &Spin);
 /// }
 /// ```
+#[repr(C, align(64))] // what a target touches begins at a cache line, wherever the stack is
 pub struct Call<'a, B: 'static> {
+    apart: [MaybeUninit<u64>; 4],
     whole: Whole<B>,
     borrow: PhantomData<&'a mut [u8]>,
 }
@@ -111,7 +113,7 @@ impl<'a, B: 'static> Call<'a, B> {
     #[inline]
     pub fn new(body: B, data: Data<'a>) -> Call<'a, B> {
         let record = Record::new(body, Slot::new(data), core::ptr::null_mut());
-        Call { whole: Whole::new(record), borrow: PhantomData }
+        Call { apart: [MaybeUninit::uninit(); 4], whole: Whole::new(record), borrow: PhantomData }
     }
 
     /// Adds a name; the second is where a rename or link goes.
@@ -336,4 +338,18 @@ fn sleep<B>(state: &State, rest: &Rest<B>, wait: &dyn Wait, deadline: Deadline) 
         }
     }
     deadline.park(wait)
+}
+
+#[cfg(all(test, target_pointer_width = "64"))]
+mod tests {
+    use core::mem::offset_of;
+
+    use super::*;
+
+    #[test]
+    fn what_an_inline_call_touches_is_one_cache_line_beside_the_body() {
+        let record = offset_of!(Call<'_, u64>, whole);
+        let head = record + offset_of!(Record<u64>, data);
+        assert_eq!((head % 64, record + offset_of!(Record<u64>, body)), (0, head + 64));
+    }
 }

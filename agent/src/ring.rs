@@ -269,7 +269,7 @@ impl<B> Ring<B> {
 
     /// Frees the line that begins at a position, for the next round.
     fn free_line(&self, first: usize) {
-        let Slots(line) = &self.lines[first / LINE & (self.lines.len() - 1)];
+        let Slots(line) = &self.lines[(first / LINE) & (self.lines.len() - 1)];
         for (slot, at) in line.iter().zip(first + self.slots()..) {
             slot.store(free(at), Ordering::Relaxed);
         }
