@@ -25,7 +25,7 @@ use crate::{
 bitflags::bitflags! {
     /// What the sender chose.
     #[derive(Clone, Copy, PartialEq, Eq)]
-    pub(crate) struct Flags: u16 {
+    pub(crate) struct Flags: u32 {
         /// The sender does not wait, so the message may queue behind what its own chain holds.
         const SENT = 1;
         /// Queues put the message before those without.
@@ -81,7 +81,7 @@ pub(crate) struct Record<B: 'static> {
     /// Names given, up to two (a path; where a rename or link goes).
     named: u8,
     /// From the flags on, all is looked at as one word.
-    spare: [u8; 3],
+    spare: u8,
     /// The course shares its cache line where there is room.
     pub(crate) body: B,
 }
@@ -127,7 +127,7 @@ impl<B> Record<B> {
             frames: 0,
             held: 0,
             named: 0,
-            spare: [0; 3],
+            spare: 0,
             body,
         }
     }
@@ -144,12 +144,15 @@ impl<B> Record<B> {
     #[cfg(feature = "alloc")]
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
-        const PLAIN: [u8; 2] = Flags::OF_SENT.bits().to_ne_bytes();
-        let [low, high] = self.flags.bits().to_ne_bytes();
-        let [one, two, three] = self.spare;
+        const PLAIN: u64 = Record::<()>::word(Flags::OF_SENT, [0; 4]);
         // One load, as the compiler sees.
-        let word = [low, high, self.frames, self.held, self.named, one, two, three];
-        u64::from_ne_bytes(word) == u64::from_ne_bytes([PLAIN[0], PLAIN[1], 0, 0, 0, 0, 0, 0])
+        Self::word(self.flags, [self.frames, self.held, self.named, self.spare]) == PLAIN
+    }
+
+    #[inline(always)]
+    const fn word(flags: Flags, [one, two, three, four]: [u8; 4]) -> u64 {
+        let (low, high) = ((one as u64) | (two as u64) << 8, (three as u64) | (four as u64) << 8);
+        flags.bits() as u64 | low << 32 | high << 48
     }
 
     /// Makes the record ready to be sent once more.
