@@ -48,7 +48,9 @@ impl Back {
                 return if at == 0 { Err(Errno::EMSGSIZE) } else { Ok(at) };
             }
             payload.copy_in(at, &reply.record.to_bytes())?;
-            payload.copy_in(at + RECORD, &reply.data)?;
+            if !reply.data.is_empty() {
+                payload.copy_in(at + RECORD, &reply.data)?;
+            }
             at += RECORD + reply.data.len();
             lane.pop_front();
         }

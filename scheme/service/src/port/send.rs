@@ -53,9 +53,7 @@ impl Right {
                 self.abort(record.id);
             }
             Ok(record) => {
-                let mut data = vec![0; view.len()];
-                payload.copy_out(at + RECORD, &mut data)?;
-                self.send(record, data, pid)?;
+                self.send(record, copy_of(&payload, at + RECORD, view.len())?, pid)?;
             }
             Err(errno) => self.refuse(view.id(), errno)?,
         }
@@ -145,4 +143,13 @@ impl Right {
         place.insert(message.ticket());
         Ok(Some(message))
     }
+}
+
+/// The data behind a record: mostly none.
+fn copy_of(payload: &Payload<'_>, at: usize, len: usize) -> Result<Vec<u8>, Errno> {
+    let mut data = vec![0; len];
+    if len > 0 {
+        payload.copy_out(at, &mut data)?;
+    }
+    Ok(data)
 }
