@@ -31,9 +31,16 @@ impl<B: Send + 'static> Ticket<B> {
     }
 
     /// Asks for the abort, once; the message still comes back, cancelled or completed. Nothing
-    /// happens where it is back already, or has been sent again since.
+    /// happens where it is not [begun](Ticket::is_begun), is back already, or has been sent again
+    /// since.
     pub fn abort(&self) {
         Heap::abort(&self.heap, self.send);
+    }
+
+    /// True where that send has begun, be it over or not.
+    pub fn is_begun(&self) -> bool {
+        let send = self.heap.state().sends();
+        send == self.send || self.is_past(send)
     }
 
     /// True where that send is over: the message is back, or on its way out of its target's

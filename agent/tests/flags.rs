@@ -43,9 +43,9 @@ fn a_ticket_says_whether_its_send_is_over() {
     let port: Target = keeper.clone();
     let mut message = Message::new(Trail::new());
     let ticket = message.ticket();
-    assert!(!ticket.is_done(), "not sent yet");
+    assert!(!ticket.is_begun() && !ticket.is_done(), "not sent yet");
     assert!(inbox.send(message, &port).is_ok());
-    assert!(!ticket.is_done(), "away");
+    assert!(ticket.is_begun() && !ticket.is_done(), "away");
     keeper.next().done(Status::OK);
     assert!(ticket.is_done(), "back, and not got yet");
     let mut message = inbox.get().unwrap();

@@ -239,7 +239,8 @@ impl Message {
 
     /// Asks another port while this message is served, as [`SendRight::call`]; `EDEADLK` at once
     /// where that port can only be served by who waits for this very call. Each receive right
-    /// counts as one thread's.
+    /// counts as one thread's. An abort of this message goes after the call, too; once that has
+    /// been asked for, the answer is `ECANCELED`.
     pub fn call(
         &self,
         right: &SendRight,

@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod aborts;
 mod against_model;
 mod chains;
 mod connect;

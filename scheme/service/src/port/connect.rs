@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use agent::{Errno, Message, ReplyPort, Ticket};
 use libredox::Fd;
 
-use super::{Ports, Waits, letter::Letter};
+use super::{Ports, Waits, letter::Letter, served::abort};
 use crate::{
     handle::{Mutex, lock},
     socket::{Answer, Ask},
@@ -57,11 +57,11 @@ impl Opening {
         self.give_up(Errno::ETIMEDOUT);
     }
 
-    fn give_up(&self, errno: Errno) {
+    pub(crate) fn give_up(&self, errno: Errno) {
         self.refuse(errno);
         let ticket = lock(&self.state).ticket.take();
         if let Some(ticket) = ticket {
-            ticket.abort();
+            abort(&ticket);
         }
     }
 }

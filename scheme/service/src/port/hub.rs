@@ -233,8 +233,9 @@ impl UserPort {
         pushed_back.values().filter_map(Weak::upgrade).for_each(|right| right.tell());
     }
 
+    /// Does something with each receive right. It may lead back to the port, so no lock is held.
     fn each(&self, work: impl Fn(&Receive)) {
-        let receivers = lock(&self.receivers);
-        receivers.values().filter_map(Weak::upgrade).for_each(|receive| work(&receive));
+        let receivers: Vec<_> = lock(&self.receivers).values().filter_map(Weak::upgrade).collect();
+        receivers.iter().for_each(|receive| work(receive));
     }
 }

@@ -36,6 +36,8 @@ pub(crate) struct Letter {
     pub(crate) pid: u32,
     /// The receive rights that the message's chain of calls holds.
     pub(crate) chain: Vec<u64>,
+    /// The number of the message that a call is made on behalf of, or 0.
+    pub(crate) behalf: u32,
     /// The caller who waits for the reply.
     pub(crate) ask: Option<Ask>,
     /// Who opens the port, where that is what the message is about.

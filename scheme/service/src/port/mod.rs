@@ -6,6 +6,7 @@
 //! | `requests` | what comes for a handle on a port; opens, names, attributes |
 //! | `right`, `send`, `back` | a send right, what is written to it, and its reply port |
 //! | `receive` | a receive right |
+//! | `served` | what was taken, and the calls made on its behalf |
 //! | `hub`, `batches` | the port between them; several messages that are rung for once |
 //! | `letter` | what a message is, and who pays for it |
 //! | `desk` | reads that wait, and events |
@@ -28,6 +29,7 @@ mod receive;
 mod requests;
 mod right;
 mod send;
+mod served;
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -38,16 +40,17 @@ use std::{
     time::Duration,
 };
 
-use agent::Errno;
+use agent::Ticket;
 use rustc_hash::FxHashMap;
 
 use self::{
     clock::Clock,
     hub::UserPort,
-    letter::Accounts,
+    letter::{Accounts, Letter},
     names::{Dir, Named},
     receive::Receive,
     right::Right,
+    served::Served,
 };
 use crate::{
     handle::{Mutex, lock},
@@ -98,8 +101,7 @@ pub(crate) struct Ports {
     parked: Mutex<FxHashMap<u32, Arc<dyn Waits>>>,
     /// Send rights by what their holders know them by.
     tokens: Mutex<FxHashMap<u64, Weak<Right>>>,
-    /// The receive rights that the chain of a taken message holds, by its number.
-    chains: Mutex<FxHashMap<u32, Vec<u64>>>,
+    served: Served<Ticket<Letter>>,
     accounts: Arc<Accounts>,
     clock: Clock,
     serials: AtomicU64,
@@ -114,7 +116,7 @@ impl Ports {
             names: Mutex::default(),
             parked: Mutex::default(),
             tokens: Mutex::default(),
-            chains: Mutex::default(),
+            served: Served::new(),
             accounts: Arc::default(),
             clock: Clock::new(),
             serials: AtomicU64::new(1),
@@ -198,28 +200,12 @@ impl Ports {
     }
 
     /// A number for a message that is taken by a receive right.
-    fn number(&self, chain: &[u64], receive: u64) -> u32 {
-        let chains = &mut *lock(&self.chains);
+    fn number(&self, held: &[u64], receive: u64) -> u32 {
         loop {
             let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-            if number != 0 && !chains.contains_key(&number) {
-                let chain = chain.iter().copied().chain([receive]).collect();
-                chains.insert(number, chain);
+            if number != 0 && self.served.taken(number, held, receive) {
                 return number;
             }
-        }
-    }
-
-    fn forget(&self, number: u32) {
-        lock(&self.chains).remove(&number);
-    }
-
-    /// What the chain of a taken message holds; nothing for 0. `ENOENT` for a number that stands
-    /// for none.
-    fn chain(&self, number: u32) -> Result<Vec<u64>, Errno> {
-        match number {
-            0 => Ok(Vec::new()),
-            number => lock(&self.chains).get(&number).cloned().ok_or(Errno::ENOENT),
         }
     }
 }

@@ -19,6 +19,7 @@ use super::{
     desk::{Desk, Done},
     hub::UserPort,
     letter::Letter,
+    served::abort,
 };
 use crate::{
     handle::{Mutex, lock},
@@ -64,12 +65,14 @@ impl Taken {
         Some(kept)
     }
 
-    /// Notes that a message is not wanted any more, once. False where it is not here.
-    fn abort(&mut self, id: MessageId) -> bool {
-        let Some(number) = self.numbers.get(&id) else { return false };
-        let news = self.untold.insert(*number);
-        self.aborted.extend(news.then_some(*number));
-        news
+    /// Notes that a message is not wanted any more, once: its number. None where it is not here.
+    fn abort(&mut self, id: MessageId) -> Option<u32> {
+        let number = *self.numbers.get(&id)?;
+        if !self.untold.insert(number) {
+            return None;
+        }
+        self.aborted.push_back(number);
+        Some(number)
     }
 
     /// The next abort to be told of: one of a message that is not answered yet.
@@ -207,9 +210,9 @@ impl Receive {
         taken.numbers.insert(id, number);
         let aborted = kept.aborted();
         taken.messages.insert(number, kept);
-        // Who asked for it found nothing here.
-        if aborted {
-            taken.abort(id);
+        // Who asked for it found nothing here; nor is there a call on its behalf yet.
+        if aborted && taken.abort(id).is_some() {
+            self.ports.served.abort(number);
         }
         Ok(bytes)
     }
@@ -231,10 +234,13 @@ impl Receive {
         }
     }
 
-    /// The sender of a message no longer wants it.
+    /// The sender of a message no longer wants it. The holder is told, and whoever has what it
+    /// asked meanwhile on the message's behalf.
     pub(crate) fn aborted(&self, id: MessageId) {
-        if lock(&self.state).taken.abort(id) {
+        let number = lock(&self.state).taken.abort(id);
+        if let Some(number) = number {
             self.pump();
+            self.ports.served.abort(number).iter().for_each(abort);
         }
     }
 
@@ -305,7 +311,7 @@ impl Receive {
         let number = u32::try_from(number).map_err(|_| Errno::ENOENT)?;
         let taken = &mut lock(&self.state).taken;
         check(taken.messages.get(&number).ok_or(Errno::ENOENT)?.body())?;
-        self.ports.forget(number);
+        self.ports.served.over(number);
         taken.remove(number).ok_or(Errno::ENOENT)
     }
 
@@ -379,7 +385,7 @@ impl Receive {
             self.port.tell_of_room();
         }
         for (number, kept) in taken.messages {
-            self.ports.forget(number);
+            self.ports.served.over(number);
             kept.done(Errno::ECONNRESET);
         }
         self.ports.answer_all(asks.into_iter().map(|ask| (ask, Answer::error(Errno::EBADF))));

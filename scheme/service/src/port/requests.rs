@@ -307,11 +307,12 @@ impl Core {
         });
         opening.set_ticket(message.ticket());
         self.ports.park(tag, Arc::clone(&opening) as Arc<dyn Waits>);
-        if self.ports.clock.watch(&opening).is_err() {
-            opening.refuse(Errno::ENOMEM);
-            return Done::Later;
-        }
+        let watched = self.ports.clock.watch(&opening);
+        // In any case: who aborts it meanwhile waits until it is sent.
         port.send(message, &(Arc::new(Openings) as Arc<dyn ReplyPort<Letter>>));
+        if watched.is_err() {
+            opening.give_up(Errno::ENOMEM);
+        }
         Done::Later
     }
 

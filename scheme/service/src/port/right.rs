@@ -18,6 +18,7 @@ use super::{
     hub::UserPort,
     letter::{Account, Letter},
     names::Named,
+    served::abort,
 };
 use crate::{
     handle::{Mutex, lock},
@@ -133,10 +134,7 @@ impl Right {
             return Done::now(ask, self.abort_all(&words));
         }
         match self.prepare(&words, &ask) {
-            Ok(letter) => {
-                self.begin(letter, ask);
-                Done::Later
-            }
+            Ok(letter) => self.begin(letter, ask),
             Err(errno) => Done::Now(ask, Answer::error(errno)),
         }
     }
@@ -149,7 +147,7 @@ impl Right {
         if words.len as usize != ask.len() {
             return Err(Errno::EPROTO);
         }
-        let chain = self.ports.chain(words.object)?;
+        let chain = self.ports.served.held(words.object)?;
         if self.port.is_held_by(&chain) {
             return Err(Errno::EDEADLK);
         }
@@ -163,18 +161,35 @@ impl Right {
             from: self.cred,
             pid: ask.pid(),
             chain,
+            behalf: words.object,
             charge: Some(self.account.charge(data.len())?),
             data,
             ..Letter::default()
         })
     }
 
-    fn begin(self: &Arc<Right>, letter: Letter, ask: Ask) {
-        let (tag, id) = (ask.tag(), letter.id as u32);
-        let mut message = Message::new(Letter { ask: Some(ask), ..letter });
-        lock(&self.state).calls.insert(tag, (id, message.ticket()));
+    fn begin(self: &Arc<Right>, letter: Letter, ask: Ask) -> Done {
+        let tag = ask.tag();
+        let mut message = Message::new(letter);
+        if let Err(errno) = self.enter_call(tag, &mut message) {
+            return Done::Now(ask, Answer::error(errno));
+        }
+        message.body_mut().ask = Some(ask);
         self.ports.park(tag, Arc::clone(self) as Arc<dyn Waits>);
         self.port.send(message, &(Arc::clone(self) as Arc<dyn ReplyPort<Letter>>));
+        Done::Later
+    }
+
+    /// Notes a call as under way, where aborts find it.
+    fn enter_call(&self, tag: u32, message: &mut Message<Letter>) -> Result<(), Errno> {
+        let (ticket, letter) = (message.ticket(), message.body());
+        let state = &mut *lock(&self.state);
+        if state.desk.is_closed() {
+            return Err(Errno::EBADF);
+        }
+        self.ports.served.calls(letter.behalf, tag, &ticket)?;
+        state.calls.insert(tag, (letter.id as u32, ticket));
+        Ok(())
     }
 
     /// Reads replies; where there is none, waits, or `EAGAIN`.
@@ -236,7 +251,7 @@ impl Right {
     pub(super) fn abort(&self, id: u64) -> usize {
         // Cloned out: the message may come back to this very right.
         let ticket = lock(&self.state).sends.get(&id).cloned();
-        ticket.iter().for_each(Ticket::abort);
+        ticket.iter().for_each(abort);
         usize::from(ticket.is_some())
     }
 
@@ -249,7 +264,7 @@ impl Right {
             let mine = state.calls.values().filter(|(id, _)| *id == words.id);
             mine.map(|(_, ticket)| ticket.clone()).collect()
         };
-        calls.iter().for_each(Ticket::abort);
+        calls.iter().for_each(abort);
         match calls.len() + self.abort(words.id.into()) {
             0 => Err(Errno::ENOENT),
             count => Ok(count),
@@ -268,12 +283,13 @@ impl Right {
             let calls = state.calls.values().map(|(_, ticket)| ticket.clone());
             (state.desk.close(), sends.chain(calls).collect::<Vec<_>>())
         };
-        tickets.iter().for_each(Ticket::abort);
+        tickets.iter().for_each(abort);
         self.ports.answer_all(asks.into_iter().map(|ask| (ask, Answer::error(Errno::EBADF))));
     }
 
     fn reply_to_call(&self, ask: Ask, status: Status, letter: Letter) {
         lock(&self.state).calls.remove(&ask.tag());
+        self.ports.served.called(letter.behalf, ask.tag());
         let letter = letter.replied();
         let data = &letter.data[..letter.data.len().min(ask.len())];
         let copied = match status.result() {
@@ -318,7 +334,7 @@ impl Waits for Right {
             (state.desk.cancel(tag), ticket)
         };
         if let Some(ticket) = ticket {
-            ticket.abort();
+            abort(&ticket);
         }
         if let Some(ask) = ask {
             self.ports.answer(ask, Answer::error(Errno::ECANCELED));
