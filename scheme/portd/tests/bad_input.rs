@@ -239,8 +239,10 @@ fn an_operation_on_the_wrong_kind_of_handle_is_refused() {
         assert_eq!(open("/scheme/port/.stats", O_RDWR, 0).err(), Some(EACCES));
         assert_eq!(open("/scheme/port/.plan", O_RDONLY | O_DIRECTORY, 0).err(), Some(ENOTDIR));
         let flush = words(Op::Flush { node: ROOT });
+        let abort = Words { op: Words::ABORT, id: 1, ..Words::default() };
         for handle in [&names, &figures] {
             assert_eq!(send(handle, flush, &mut []), Err(EBADF));
+            assert_eq!(send(handle, abort, &mut []), Err(EBADF));
         }
         let poll = words(Op::Poll { interest: driver::Ready::READ });
         assert_eq!(send(&file, poll, &mut []), Err(EOPNOTSUPP));

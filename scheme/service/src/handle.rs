@@ -9,7 +9,7 @@ use agent::Errno;
 use driver::{Cred, FileKind, Node, OpenFlags};
 
 use crate::{
-    limits::{Bound, Limits},
+    limits::{Bound, Budget, Charge, Limits},
     mount::Mount,
     port::PortPlace,
     stats::Figures,
@@ -54,6 +54,8 @@ pub(crate) struct Handle {
 struct Table {
     entries: Vec<Entry>,
     index: HashMap<Node, u32>,
+    /// For the nodes that are not the handle's own.
+    paid: Option<Charge>,
 }
 
 struct Entry {
@@ -117,7 +119,7 @@ impl Handle {
     }
 
     /// The number that the holder knows a node by from here on. `EMFILE` where it knows too
-    /// many.
+    /// many, or its user's handles together do.
     pub(crate) fn give(&self, node: Node) -> Result<u32, Errno> {
         let mut table = lock(&self.table);
         if let Some(number) = table.index.get(&node) {
@@ -126,6 +128,7 @@ impl Handle {
         if table.entries.len() > MAX_NODES {
             return Err(Errno::EMFILE);
         }
+        table.paid.as_mut().map_or(Ok(()), |paid| paid.add(1, Errno::EMFILE))?;
         Ok(table.add(node))
     }
 
@@ -191,8 +194,10 @@ impl Handle {
 }
 
 /// All open handles. 0 is the scheme's root and is not in here.
-#[derive(Default)]
-pub(crate) struct Handles(RwLock<Open>);
+pub(crate) struct Handles {
+    open: RwLock<Open>,
+    nodes: Arc<Budget>,
+}
 
 struct Open {
     slots: Vec<Slot>,
@@ -202,10 +207,12 @@ struct Open {
     bound: Bound,
 }
 
-impl Default for Open {
-    fn default() -> Open {
+impl Default for Handles {
+    fn default() -> Handles {
         let (slots, free, by_user) = Default::default();
-        Open { slots, free, by_user, bound: Limits::default().handles }
+        let Limits { handles: bound, nodes, .. } = Limits::default();
+        let open = RwLock::new(Open { slots, free, by_user, bound });
+        Handles { open, nodes: Budget::new(nodes) }
     }
 }
 
@@ -238,12 +245,13 @@ impl Open {
 impl Handles {
     fn write(&self) -> RwLockWriteGuard<'_, Open> {
         // As in `lock`.
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
+        self.open.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sets how many may be open from here on.
-    pub(crate) fn set_bound(&self, bound: Bound) {
-        self.write().bound = bound;
+    /// Sets how many may be open from here on, and how many nodes they may know.
+    pub(crate) fn set_bounds(&self, handles: Bound, nodes: Bound) {
+        self.write().bound = handles;
+        self.nodes.set_bound(nodes);
     }
 
     /// Adds a handle; its number. `EMFILE` where too many are open, or too many of one user's.
@@ -259,6 +267,7 @@ impl Handles {
         let users = open.by_user.get(&uid).copied().unwrap_or(0) + 1;
         let bound = if uid == 0 { open.bound.for_one() } else { open.bound };
         bound.check(users, count + 1, Errno::EMFILE)?;
+        lock(&handle.table).paid = handle.mount().map(|_| self.nodes.open(uid));
         open.by_user.insert(uid, users);
         let index = open.free_slot();
         let slot = &mut open.slots[index as usize];
@@ -269,14 +278,14 @@ impl Handles {
 
     #[inline]
     pub(crate) fn get(&self, number: u64) -> Option<Arc<Handle>> {
-        let open = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
         let slot = open.slots.get(index(number))?;
         if slot.generation == generation(number) { slot.handle.clone() } else { None }
     }
 
     /// Those that are open now.
     pub(crate) fn all(&self) -> Vec<Arc<Handle>> {
-        let open = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
         open.slots.iter().filter_map(|slot| slot.handle.clone()).collect()
     }
 
@@ -322,6 +331,16 @@ mod tests {
     }
 
     #[test]
+    fn what_one_handle_knows_is_limited() {
+        let knows = handle(7);
+        for node in 0..=MAX_NODES as u64 {
+            assert_eq!(knows.give(Node(node)), Ok(node as u32));
+        }
+        assert_eq!(knows.give(Node(u64::MAX)), Err(Errno::EMFILE));
+        assert_eq!(knows.give(Node(5)), Ok(5), "what it knows it knows");
+    }
+
+    #[test]
     fn what_one_user_has_open_is_limited_and_given_back() {
         let handles = Handles::default();
         let of_user = Limits::default().handles.of_user;
@@ -337,7 +356,7 @@ mod tests {
     #[test]
     fn what_all_have_open_is_limited_and_root_has_no_other_limit() {
         let handles = Handles::default();
-        handles.set_bound(Bound { of_user: 2, of_all: 5 });
+        handles.set_bounds(Bound { of_user: 2, of_all: 5 }, Limits::default().nodes);
         let four: Result<Vec<_>, _> = (0..4).map(|_| handles.insert(handle(0))).collect();
         assert!(four.is_ok());
         handles.insert(handle(7)).unwrap();

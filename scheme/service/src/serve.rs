@@ -14,6 +14,7 @@ use crate::{
     handle::{Handle, Handles, Place},
     init::Failure,
     late::{Asked, Spare, Then, Work},
+    limits::Budget,
     mount::{Asker, Mount},
     ops::Std,
     port::Ports,
@@ -21,7 +22,6 @@ use crate::{
     socket::{Answer, Answers, Ask, Asks, Socket},
     stats::Stats,
     stop::Stop,
-    window::Budget,
     worker::Worker,
 };
 

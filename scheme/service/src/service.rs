@@ -12,7 +12,7 @@ use crate::{
     chores::{self, Chores},
     handle::Handles,
     init::{self, Failure},
-    limits::Limits,
+    limits::{Budget, Limits},
     minter::{self, Minter},
     mount::Mount,
     place::contained,
@@ -95,7 +95,7 @@ impl Service {
             handles: Handles::default(),
             flights: Flights::default(),
             readers: reader::readers(),
-            windows: Arc::default(),
+            windows: Budget::new(Limits::default().windows),
             stats: Stats::new(rows),
             plan,
             chores,
@@ -117,10 +117,12 @@ impl Service {
         self.core.ports.set_connect_limit(limit);
     }
 
-    /// Sets how much handles and messages of ports may take; see [`Limits`]. What there is stays.
+    /// Sets how much handles, and what comes by them, may take; see [`Limits`]. What there is
+    /// stays.
     pub fn set_limits(&self, limits: Limits) {
-        self.core.handles.set_bound(limits.handles);
+        self.core.handles.set_bounds(limits.handles, limits.nodes);
         self.core.ports.set_bound(limits.messages);
+        self.core.windows.set_bound(limits.windows);
     }
 
     /// Makes handles of this service for others to be given.

@@ -4,24 +4,17 @@
 //! the kernel reports the end of a handle only once nothing of it is mapped any more. Messages
 //! that refer to it keep it too. The other side can change what is in it at any time.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, OnceLock},
-};
+use std::sync::{Arc, OnceLock};
 
 use agent::{Access, Errno, Lent, MAX_WINDOW, MAX_WINDOWS, Words};
 use syscall::flag::MapFlags;
 
 use crate::{
-    handle::{Handle, Mutex, lock},
+    handle::Handle,
+    limits::Charge,
     serve::{Core, ROOT},
     socket::Ask,
 };
-
-/// Bytes of windows that one user's handles may have, but root's.
-pub(crate) const MAX_OF_USER: usize = 64 << 20;
-/// Bytes of all windows.
-pub(crate) const MAX_OF_ALL: usize = 1 << 30;
 
 /// Bytes of a page.
 const PAGE: u64 = 4096;
@@ -47,51 +40,6 @@ impl Windows {
     fn window(&self, number: u16) -> Option<&Window> {
         let place = usize::from(number).checked_sub(1)?;
         self.0.get()?.get(place)?.get()
-    }
-}
-
-/// Bytes of windows, by user.
-#[derive(Default)]
-pub(crate) struct Budget(Mutex<Spent>);
-
-#[derive(Default)]
-struct Spent {
-    all: usize,
-    by_user: HashMap<u32, usize>,
-}
-
-/// What a window costs its user, given back with it.
-struct Charge {
-    budget: Arc<Budget>,
-    uid: u32,
-    len: usize,
-}
-
-impl Budget {
-    /// `ENOMEM` where it is more than the user, or all of them, may have.
-    fn charge(self: &Arc<Budget>, uid: u32, len: usize) -> Result<Charge, Errno> {
-        let spent = &mut *lock(&self.0);
-        let users = spent.by_user.get(&uid).copied().unwrap_or(0) + len;
-        let all = spent.all + len;
-        if all > MAX_OF_ALL || (uid != 0 && users > MAX_OF_USER) {
-            return Err(Errno::ENOMEM);
-        }
-        spent.all = all;
-        spent.by_user.insert(uid, users);
-        Ok(Charge { budget: Arc::clone(self), uid, len })
-    }
-}
-
-impl Drop for Charge {
-    fn drop(&mut self) {
-        let spent = &mut *lock(&self.budget.0);
-        spent.all -= self.len;
-        if let Some(users) = spent.by_user.get_mut(&self.uid) {
-            *users -= self.len;
-            if *users == 0 {
-                spent.by_user.remove(&self.uid);
-            }
-        }
     }
 }
 
@@ -146,7 +94,7 @@ impl Core {
         let window = match place.get() {
             Some(window) => window,
             None => {
-                let charge = self.windows.charge(handle.cred.uid, end)?;
+                let charge = self.windows.charge(handle.cred.uid, end, Errno::ENOMEM)?;
                 let memory = Arc::new(mount.share(end)?);
                 // Another request may have been faster.
                 place.get_or_init(|| Window { memory, _charge: charge })
@@ -156,26 +104,5 @@ impl Core {
             return Err(Errno::EFAULT);
         }
         Ok(window.memory.address() + wanted.at)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_user_s_windows_are_limited_and_given_back() {
-        let budget = Arc::new(Budget::default());
-        let charge = |uid, len| budget.charge(uid, len).map_err(|errno| errno.0);
-        let held: Vec<_> = (0..4).map(|_| charge(7, MAX_OF_USER / 4).unwrap()).collect();
-        assert_eq!(charge(7, 1).err(), Some(Errno::ENOMEM.0));
-        let other = charge(8, 1).unwrap();
-        let root = charge(0, MAX_OF_ALL - MAX_OF_USER - 1).unwrap();
-        assert_eq!(charge(0, 1).err(), Some(Errno::ENOMEM.0), "all are limited");
-        drop(held);
-        charge(7, MAX_OF_USER).unwrap();
-        drop((other, root));
-        let spent = lock(&budget.0);
-        assert!(spent.all == 0 && spent.by_user.is_empty());
     }
 }

@@ -123,11 +123,21 @@ impl Desk {
 
 #[cfg(all(test, not(target_os = "redox")))]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::port::Waits;
 
     const READ: EventFlags = EventFlags::EVENT_READ;
     const WRITE: EventFlags = EventFlags::EVENT_WRITE;
     const NONE: EventFlags = EventFlags::empty();
+
+    #[test]
+    fn reads_that_wait_at_a_handle_take_7_kib_at_most() {
+        // In the desk, and in the table of what waits, which may be half empty.
+        let each = size_of::<Ask>() + 2 * size_of::<(u32, Arc<dyn Waits>)>();
+        assert!(MAX_WAITING * each <= 7 << 10, "{each}");
+    }
 
     #[test]
     fn the_holder_is_told_once_until_it_looks_or_there_was_nothing() {

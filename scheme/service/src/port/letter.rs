@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// What a message takes beside its data, rounded up: record, late part, places in tables.
-const OVERHEAD: usize = 1024;
+const OVERHEAD: usize = 2048;
 
 /// The body of a message among ports: the question, then the reply.
 #[derive(Default)]

@@ -149,7 +149,7 @@ impl World {
         daemon.spawn(move || {
             let mut service = portd::serve("port", TEXT).expect("the description is good");
             let all = Bound { of_user: usize::MAX, of_all: usize::MAX };
-            service.set_limits(Limits { handles: all, messages: all });
+            service.set_limits(Limits { handles: all, messages: all, ..Limits::default() });
             service.publish().expect("the name is free");
             tell.send(()).expect("somebody waits");
             service.run().expect("it serves to the end");
