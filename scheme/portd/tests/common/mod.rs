@@ -1,7 +1,14 @@
 //! A daemon in a world of its own, and clients of it.
 #![allow(dead_code, reason = "each test file uses its part")]
 
-use std::{sync::mpsc, thread::JoinHandle};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+        mpsc,
+    },
+    thread::JoinHandle,
+};
 
 use agent::{Cross, Words};
 use driver::{Body, Cred, Op};
@@ -60,6 +67,17 @@ impl World {
         ready.recv().expect("the daemon says how it went")
     }
 
+    /// A handle in the process of the service that was started as the `index`-th. What that sends
+    /// to itself is no copy of the host's kernel, but the very memory, as another process's is in
+    /// Redox.
+    pub(crate) fn within(&self, index: usize, path: &str, flags: i32) -> (Process, Fd) {
+        let (client, service) = (self.process(0, 0), self.services[index].0.clone());
+        let fd = client.enter(|| open(path, flags, 0).unwrap().into_raw());
+        let own = service.inherit(&client, fd).unwrap();
+        client.exit();
+        (service, Fd::new(own))
+    }
+
     /// A process for a client, which shares the services' namespace.
     pub(crate) fn process(&self, uid: u32, gid: u32) -> Process {
         self.root.child("client", uid, gid)
@@ -96,6 +114,60 @@ impl Drop for World {
                 ended.expect("the service does not panic");
             }
         }
+    }
+}
+
+/// Memory that a thread writes over, again and again, until this goes.
+pub(crate) struct Scribbled {
+    bytes: Vec<u8>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Scribbled {
+    /// That many pages.
+    pub(crate) fn pages(count: usize) -> Scribbled {
+        let mut bytes = vec![0; (count + 1) * 4096];
+        let base = bytes.as_mut_ptr() as usize + bytes.as_ptr().align_offset(4096);
+        let stop = Arc::new(AtomicBool::new(false));
+        let quit = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            let mut seed = 1u64;
+            while !quit.load(Relaxed) {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                // Mostly at the beginning, where it matters.
+                let at = (seed >> 33) as usize % if seed >> 62 == 0 { count * 4096 } else { 192 };
+                // SAFETY: inside the memory, which is there until the thread has ended.
+                unsafe { ((base + at) as *mut u8).write_volatile((seed >> 25) as u8) };
+            }
+        });
+        Scribbled { bytes, stop, thread: Some(thread) }
+    }
+
+    fn base(&self) -> *mut u8 {
+        self.bytes.as_ptr().wrapping_add(self.bytes.as_ptr().align_offset(4096)).cast_mut()
+    }
+
+    /// Puts something there, for as long as that lasts.
+    pub(crate) fn put(&self, bytes: &[u8]) {
+        for (at, byte) in bytes.iter().enumerate() {
+            // SAFETY: the memory is at least a page.
+            unsafe { self.base().add(at).write_volatile(*byte) };
+        }
+    }
+
+    /// The memory, to be lent to somebody and not to be looked at.
+    #[expect(clippy::mut_from_ref, reason = "it changes all the time")]
+    pub(crate) fn lend(&self, len: usize) -> &mut [u8] {
+        // SAFETY: inside the memory; whoever has it reaches it as memory that others change.
+        unsafe { std::slice::from_raw_parts_mut(self.base(), len) }
+    }
+}
+
+impl Drop for Scribbled {
+    fn drop(&mut self) {
+        self.stop.store(true, Relaxed);
+        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 

@@ -7,6 +7,7 @@ mod common;
 mod aborts;
 mod against_model;
 mod chains;
+mod changes;
 mod connect;
 mod events;
 mod misuse;

@@ -1,8 +1,13 @@
 //! What crosses by words, by window and by payload, and what each way costs.
 
-use agent::{Counts, Data, Errno, Lent, Port, Status};
-use driver::{Body, Node, Op, OpenFlags, dirent};
+use std::sync::Arc;
+
+use agent::{
+    Bytes, Counts, Data, Errno, Inbox, Lent, Message, Port, SchemeAgent, Status, ThreadPort,
+};
+use driver::{Body, Cred, Node, Op, OpenFlags, dirent};
 use libredox::{Fd, flag::*};
+use service::PARK;
 
 use crate::{
     common::{World, errno, open, put},
@@ -143,6 +148,51 @@ fn data_in_a_window_is_neither_copied_nor_mapped_on_the_way() {
         let other = agent("disk");
         let (status, _, counts) = call(&other, read, Data::lent(&buffer), "");
         assert_eq!((status, counts.copies, counts.maps), (Status::ok(PAGE), 1, 1));
+    });
+    client.exit();
+}
+
+#[test]
+fn messages_that_are_sent_go_by_a_window_too() {
+    const MANY: usize = 8;
+    let world = World::serving(ALL);
+    let client = world.process(0, 0);
+    client.enter(|| {
+        let agent = agent("disk");
+        let buffers: Vec<_> = (0..MANY).map(|_| agent.buffer(PAGE).unwrap()).collect();
+        let front: Arc<ThreadPort<Body, SchemeAgent<Body>>> = Arc::new(ThreadPort::new(agent));
+        let (running, port) = (Arc::clone(&front), Arc::clone(&front) as Arc<dyn Port<Body>>);
+        let crossing = client.spawn(move || running.run(&PARK));
+        let inbox = Inbox::new(MANY);
+        let before = client.stats();
+        let send = |op: fn(u64) -> Op, at: usize, lent: Lent| {
+            let mut message = Message::new(Body::new(op((at * PAGE) as u64), Cred::ROOT));
+            message.set_data(Bytes::Lent(lent));
+            assert!(inbox.send(message, &port).is_ok());
+        };
+        let back = || {
+            let mut message = inbox.wait(&PARK);
+            let counts = message.counts();
+            assert_eq!((message.status(), counts.copies, counts.maps), (Status::ok(PAGE), 0, 0));
+            let Bytes::Lent(lent) = message.take_data() else { panic!("its own memory") };
+            lent
+        };
+        for (at, lent) in buffers.into_iter().enumerate() {
+            lent.copy_in(0, &[at as u8 + 1; PAGE]).unwrap();
+            send(|offset| Op::Write { node: ROOT, offset }, at, lent);
+        }
+        let written: Vec<_> = (0..MANY).map(|_| back()).collect();
+        for (at, lent) in written.into_iter().enumerate() {
+            lent.copy_in(0, &[0; PAGE]).unwrap();
+            send(|offset| Op::Read { node: ROOT, offset }, at, lent);
+        }
+        for at in 0..MANY {
+            assert_eq!(bytes_of(&back(), PAGE), [at as u8 + 1; PAGE], "in order: one thread");
+        }
+        let cost = client.stats().since(&before);
+        assert_eq!((cost.requests, cost.without_memory), (2 * MANY as u64, 2 * MANY as u64));
+        front.close();
+        crossing.join().unwrap();
     });
     client.exit();
 }
