@@ -37,8 +37,7 @@ pub(crate) fn ask(path: &str, lines: &[&str]) -> Result<Vec<String>, Errno> {
     Ok(back)
 }
 
-#[allow(dead_code)] // the tests have a main function of their own
-fn main() -> Result<(), Errno> {
+pub(crate) fn main() -> Result<(), Errno> {
     let lines = ["a message", "and another one", "that is all"];
     let back = shared::with_daemon(|| {
         let port = Port::create(PATH, 0o622)?;

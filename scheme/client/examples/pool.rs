@@ -83,8 +83,7 @@ pub(crate) fn with_pool<T>(
     Ok((result?, done?))
 }
 
-#[allow(dead_code)] // the tests have a main function of their own
-fn main() -> Result<(), Errno> {
+pub(crate) fn main() -> Result<(), Errno> {
     let ask = |right: &SendRight| ask(right, 2_000);
     let (counted, done) = shared::with_daemon(|| with_pool(PATH, WORKERS, ask))?;
     let most = counted.iter().max_by_key(|(_, divisors)| *divisors);

@@ -58,8 +58,7 @@ pub(crate) fn run(path: &str, last: u64) -> Result<Vec<usize>, Errno> {
     answers
 }
 
-#[allow(dead_code)] // the tests have a main function of their own
-fn main() -> Result<(), Errno> {
+pub(crate) fn main() -> Result<(), Errno> {
     let answers = shared::with_daemon(|| run(PATH, 6))?;
     println!("{answers:?}");
     Ok(())

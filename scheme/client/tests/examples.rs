@@ -47,3 +47,10 @@ fn the_proxy_passes_on_and_the_servers_answer_the_sender() {
         assert_eq!(answers, [2001, 1002, 2003, 1004, 2005, 1006]);
     });
 }
+
+#[test]
+fn the_programs_run_as_they_are() {
+    for program in [echo::main, pool::main, proxy::main] {
+        assert_eq!(program(), Ok(()));
+    }
+}
