@@ -23,6 +23,7 @@ mod life;
 mod messages;
 mod ports;
 mod told;
+mod windows;
 
 fn main() {
     let mut arguments = Arguments::from_args();
@@ -32,7 +33,7 @@ fn main() {
     let tests =
         [calls::TESTS, files::TESTS, guard::TESTS, life::TESTS, messages::TESTS, told::TESTS]
             .concat();
-    let tests = [tests, ports::tests()].concat();
+    let tests = [tests, ports::tests(), windows::TESTS.to_vec()].concat();
     let trials = tests.into_iter().map(|(name, test)| {
         Trial::test(name.trim_start_matches("smoke::"), move || {
             test();

@@ -1,5 +1,6 @@
 //! Ports that processes make and hold, through `portd`'s handles.
 
+mod chains;
 mod connect;
 mod deaths;
 mod events;
@@ -24,7 +25,7 @@ use crate::Test;
 /// All tests of ports.
 pub(crate) fn tests() -> Vec<Test> {
     let all = [rows::TESTS, events::TESTS, names::TESTS, connect::TESTS, deaths::TESTS];
-    [all.concat(), walks::TESTS.to_vec(), stress::TESTS.to_vec()].concat()
+    [all.concat(), chains::TESTS.to_vec(), walks::TESTS.to_vec(), stress::TESTS.to_vec()].concat()
 }
 
 /// What the daemon serves beside ports.
