@@ -3,8 +3,9 @@
 use std::io::{PipeWriter, Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use libredox::Fd;
+use libredox::{Fd, call};
 use service::{Beside, Service};
+use syscall::CallFlags;
 
 use crate::{Outcome, echo};
 
@@ -159,6 +160,38 @@ impl World {
             // One that is killed on the host has lost its descriptors.
             let _ = service.run();
         })
+    }
+
+    /// The project's daemon with its guard, started as init starts it: it passes its root through
+    /// a pipe, and whoever started it registers the name.
+    ///
+    /// # Panics
+    /// If it does not start, with its reason.
+    pub fn portd_of_init(&self, text: &'static str) -> Daemon {
+        let name = new_name();
+        let path = format!("/scheme/{name}");
+        let (notified, notify) = self.pipe();
+        let own = name.clone();
+        let process = self.spawn_with(0, notify, move |pipe| {
+            let made = portd::serve_guarded(&own, text, &*beside());
+            let mut service = made.expect("the description is good");
+            service.publish_to(&pipe).expect("init waits");
+            drop(pipe);
+            service::enter_null_namespace().expect("there is a null namespace");
+            let _ = service.run();
+            Ok(0)
+        });
+        self.here(|| {
+            let mut root = usize::MAX.to_ne_bytes();
+            let flags = CallFlags::FD | CallFlags::FD_UPPER;
+            let came = call::call_ro(notified.raw(), &mut root, flags, &[]);
+            assert_eq!(came.map_err(|error| error.errno()), Ok(1), "{path} did not start");
+            let namespace = call::getns().expect("the test has one");
+            call::register_scheme_to_ns(namespace, &name, usize::from_ne_bytes(root))
+                .expect("the name is free");
+            drop(notified);
+        });
+        Daemon { process: Some(process), path }
     }
 
     fn daemon(&self, serve: impl FnOnce(&str, Ready) + Send + 'static) -> Daemon {

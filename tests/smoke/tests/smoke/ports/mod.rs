@@ -4,6 +4,7 @@ mod chains;
 mod connect;
 mod deaths;
 mod events;
+mod killed;
 #[path = "../../../../../scheme/portd/tests/ports/model.rs"]
 mod model;
 mod names;
@@ -25,7 +26,8 @@ use crate::Test;
 /// All tests of ports.
 pub(crate) fn tests() -> Vec<Test> {
     let all = [rows::TESTS, events::TESTS, names::TESTS, connect::TESTS, deaths::TESTS];
-    [all.concat(), chains::TESTS.to_vec(), walks::TESTS.to_vec(), stress::TESTS.to_vec()].concat()
+    let more = [chains::TESTS, killed::TESTS, walks::TESTS, stress::TESTS];
+    [all.concat(), more.concat()].concat()
 }
 
 /// What the daemon serves beside ports.
