@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use agent::{Kept, MessageId, Neighbour, Outcome, Port, Status};
+use agent::{Kept, MessageId, Neighbour, Outcome, Port, SchemeAgent, Status};
 use common::{World, errno, get, list, open, put, send, words};
 use driver::{
     Attr, Body, Class, Description, Driver, Exchange, Features, FileKind, Node, Op, Reply, Request,
@@ -169,6 +169,26 @@ fn a_stuck_request_holds_up_nobody_but_its_driver() {
     gate.open();
     assert_eq!(stuck.join().unwrap(), Ok((GATE + 1) as u8));
     assert_eq!(queued.join().unwrap(), Ok(5));
+}
+
+#[test]
+fn a_window_is_unmapped_although_its_driver_is_stuck() {
+    let (driver, gate, events) = Gated::new();
+    let world = beside("gated", driver);
+    let client = world.process(0, 0);
+    let agent = client.enter(|| {
+        let file = open("/scheme/port/gated", O_RDONLY, 0).unwrap();
+        let agent = SchemeAgent::<Body>::new(file);
+        drop(agent.buffer(4096).unwrap());
+        agent
+    });
+    let stuck = reading(&client, GATE + 1);
+    assert_eq!(events.recv_timeout(LONG), Ok(Event::Waits));
+    // What unmaps waits for an answer.
+    client.enter(|| drop(agent));
+    assert!(!stuck.is_finished());
+    gate.open();
+    assert_eq!(stuck.join().unwrap(), Ok((GATE + 1) as u8));
 }
 
 #[test]

@@ -160,6 +160,11 @@ impl Core {
             self.flights.abort_tag(ask.tag());
             return self.ports.cancel(ask.tag());
         }
+        // A window stays until its handle is closed, so no driver need know. And who unmaps may be
+        // the caller of a daemon that died with the window mapped: it is not to wait for a driver.
+        if ask.is(Opcode::Munmap) {
+            return tray.answers.push(ask, Answer::count(0));
+        }
         if ask.is(Opcode::CloseMsg) {
             self.flights.abort_named(ask.handle(), None);
         }
@@ -271,8 +276,6 @@ impl Core {
             Opcode::Detach => Ok(0),
             Opcode::UnlinkAt => self.unlink(handle, ask, origin),
             Opcode::MmapPrep => self.map(handle, ask),
-            // A window stays until its handle is closed.
-            Opcode::Munmap => Ok(0),
             opcode => self.standard(opcode, handle, ask, origin),
         };
         count.map_or_else(Answer::error, Answer::count)

@@ -10,23 +10,38 @@ use libredox::{Fd, flag};
 
 /// The device.
 pub struct Sticky {
+    features: Features,
     /// Nothing is ever written to it.
     pipe: Option<(Fd, Fd)>,
     entered: Mutex<PipeWriter>,
 }
 
 impl Sticky {
-    /// A device that writes a byte to `entered` for each message that it begins.
+    /// A device that writes a byte to `entered` for each message that it begins. It does not say
+    /// that it blocks, so the thread that reads the socket gets stuck.
     ///
     /// # Panics
     /// If the system has no pipes.
     pub fn new(stuck: bool, entered: PipeWriter) -> Arc<Sticky> {
+        Sticky::with(Features::CONCURRENT, stuck, entered)
+    }
+
+    /// The same that says that it blocks, as a driver has to.
+    ///
+    /// # Panics
+    /// If the system has no pipes.
+    pub fn blocking(entered: PipeWriter) -> Arc<Sticky> {
+        Sticky::with(Features::CONCURRENT | Features::BLOCKS, true, entered)
+    }
+
+    fn with(features: Features, stuck: bool, entered: PipeWriter) -> Arc<Sticky> {
         let pipe = || {
             let reader = Fd::open("/scheme/pipe", flag::O_CLOEXEC, 0).expect("there are pipes");
             let writer = Fd::new(reader.dup(b"write").expect("a pipe has another end"));
             (reader, writer)
         };
-        Arc::new(Sticky { pipe: stuck.then(pipe), entered: Mutex::new(entered) })
+        let (pipe, entered) = (stuck.then(pipe), Mutex::new(entered));
+        Arc::new(Sticky { features, pipe, entered })
     }
 }
 
@@ -45,7 +60,6 @@ impl Port<Body> for Sticky {
 
 impl Driver for Sticky {
     fn describe(&self) -> Description {
-        let features = Features::CONCURRENT;
-        Description { size: 1 << 20, ..Description::new(Class::Block, features) }
+        Description { size: 1 << 20, ..Description::new(Class::Block, self.features) }
     }
 }
