@@ -1,11 +1,15 @@
 //! One suite for every driver in every placement: see `tests/`. Here is what it and others place: a
 //! description, whole and in pieces, where nothing is around a stack and where a daemon serves it.
 
+mod kinds;
+
 use std::sync::Arc;
 
 use driver::{Built, Context, Driver, Kind, Secret};
 use service::{Host, Service};
 use stack::{Environment, On, Plan};
+
+pub use kinds::{MKFS, MKTABLE};
 
 /// Nothing around the drivers.
 pub struct Static;
@@ -51,9 +55,22 @@ pub fn top(plan: &Plan, environment: &dyn Environment) -> Arc<dyn Driver> {
 /// # Panics
 /// Where the description is not good.
 pub fn serve(scheme: &str, text: &str, more: &[Kind]) -> Result<Service, String> {
+    serve_in(scheme, text, more, &Host)
+}
+
+/// The same, of drivers that are placed as `environment` does.
+///
+/// # Panics
+/// Where the description is not good.
+pub fn serve_in(
+    scheme: &str,
+    text: &str,
+    more: &[Kind],
+    environment: &dyn Environment,
+) -> Result<Service, String> {
     let failed = |error: &dyn std::fmt::Display| format!("{error}:\n{text}");
     let plan = plan(text, more);
-    let stack = plan.build(&Host).map_err(|fault| failed(&fault))?;
+    let stack = plan.build(environment).map_err(|fault| failed(&fault))?;
     Service::directory(scheme, &stack, plan.draw()).map_err(|failure| failed(&failure))
 }
 

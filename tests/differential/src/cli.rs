@@ -46,7 +46,7 @@ struct Run {
     /// Steps on each stack in each placement.
     #[arg(long, default_value_t = 2000)]
     ops: usize,
-    /// Only stacks that have this in their names.
+    /// Only the stack of this name, or those that have this in their names.
     #[arg(long, value_name = "WORD", default_value = "")]
     driver: String,
     /// Only this placement.
@@ -98,8 +98,11 @@ impl Run {
     }
 
     fn stacks(&self) -> Result<Vec<Stack>, String> {
-        let named = |stack: &Stack| stack.name.contains(&self.driver);
-        let stacks: Vec<Stack> = stacks::all().into_iter().filter(named).collect();
+        let mut stacks = stacks::all();
+        let exact = stacks.iter().any(|stack| stack.name == self.driver);
+        let named =
+            |name: &str| if exact { name == self.driver } else { name.contains(&self.driver) };
+        stacks.retain(|stack| named(&stack.name));
         match stacks.is_empty() {
             true => Err(format!("no stack is called {:?}: see `differential list`", self.driver)),
             false => Ok(stacks),

@@ -18,7 +18,6 @@ mod cli;
 mod common;
 mod disk;
 mod files;
-mod kinds;
 mod model;
 pub mod placement;
 mod random;

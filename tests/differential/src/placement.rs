@@ -2,14 +2,11 @@
 
 use std::sync::Arc;
 
-use conformance::{Static, apart, plan, serve, top};
+use conformance::{MKFS, MKTABLE, Static, apart, plan, serve, top};
 use driver::{Driver, Kind};
 use service::{Host, Remote};
 
-use crate::{
-    common::World,
-    kinds::{MKFS, MKTABLE},
-};
+use crate::common::World;
 
 /// The placements by their names: the drivers alone; as a host of drivers has them; in a daemon;
 /// each in a daemon of its own.

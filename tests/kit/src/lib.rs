@@ -1,11 +1,12 @@
 //! What the tests of drivers share: ways to make and ask one, fakes to stand it on, a plain model
-//! of a block device, and random steps to take on block devices and file systems.
+//! of a block device, a cipher's device, and random steps to take on block devices and file systems.
 
 mod ask;
 mod block;
 mod clock;
 mod files;
 mod keeper;
+mod offload;
 mod spy;
 
 pub use ask::{CONTEXT, Late, ask, discard, flush, lower, make, read, sent, write};
@@ -13,6 +14,7 @@ pub use block::{Disk, Step, same, steps};
 pub use clock::{now, set_now};
 pub use files::{FileStep, Files, Twin, file_steps, tmpfs};
 pub use keeper::Keeper;
+pub use offload::Offload;
 pub use spy::{Fault, Seen, Spy};
 
 use std::sync::Arc;

@@ -14,10 +14,16 @@ mod character;
 mod file;
 #[path = "../conformance/image.rs"]
 mod image;
+#[path = "../conformance/invariants.rs"]
+mod invariants;
 #[cfg(not(target_os = "redox"))]
 mod kernel;
+#[path = "../conformance/layers.rs"]
+mod layers;
 mod placement;
 mod process;
+#[path = "../conformance/spied.rs"]
+mod spied;
 #[path = "../conformance/stacks.rs"]
 mod stacks;
 
@@ -32,6 +38,7 @@ const TESTS: &[Test] = &[
     ("character", character::every_character_driver_is_the_model_in_every_placement),
     ("block", block::every_block_driver_is_the_model_in_every_placement),
     ("file", file::every_file_driver_is_the_model_in_every_placement),
+    ("invariants", invariants::every_layer_keeps_its_invariant_in_every_placement),
     ("aborts", aborts::what_is_kept_comes_back_when_it_is_aborted_in_every_placement),
 ];
 

@@ -5,11 +5,20 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use conformance::{Static, apart, plan, serve, top};
-use driver::Driver;
+use conformance::{Static, apart, plan, serve_in, top};
+use driver::{Driver, Kind};
 use service::{Host, Remote};
+use stack::Environment;
 
-use crate::{image::MORE, process::Process};
+use crate::{
+    image::MORE,
+    invariants::KINDS,
+    process::Process,
+    spied::{Placed, Spying},
+};
+
+/// Memory that processes share has an address in each of them.
+pub(crate) const ONE_PROGRAM: bool = false;
 
 /// Names of schemes are taken once.
 static NEXT: AtomicUsize = AtomicUsize::new(0);
@@ -28,9 +37,10 @@ fn within(work: impl FnOnce()) {
 }
 
 /// A daemon in a process of its own, which is known by its name when this returns.
-fn daemon(scheme: &str, text: &str) -> Process {
+fn daemon(scheme: &str, text: &str, kinds: &[Kind], environment: &dyn Environment) -> Process {
     let mut process = Process::start(|tell| {
-        let mut service = serve(scheme, text, &MORE).unwrap_or_else(|error| panic!("{error}"));
+        let served = serve_in(scheme, text, kinds, environment);
+        let mut service = served.unwrap_or_else(|error| panic!("{error}"));
         service.publish().expect("the name is free");
         service::enter_null_namespace().expect("there is a null namespace");
         tell.done();
@@ -50,13 +60,37 @@ pub(crate) fn everywhere(text: &str, check: impl Fn(&str, Arc<dyn Driver>)) {
     within(|| check("static", top(&plan, &Static)));
     within(|| check("neighbours", top(&plan, &Host)));
     let scheme = format!("{}all", mark());
-    let whole = daemon(&scheme, text);
+    let whole = daemon(&scheme, text, &MORE, &Host);
     within(|| check("service", connect(&format!("/scheme/{scheme}/top"))));
     drop(whole);
     let mark = mark();
-    let mut parts: Vec<Process> =
-        apart(&plan, text, &mark).iter().map(|(scheme, text)| daemon(scheme, text)).collect();
+    let parts: Vec<Process> = apart(&plan, text, &mark)
+        .iter()
+        .map(|(scheme, text)| daemon(scheme, text, &MORE, &Host))
+        .collect();
     within(|| check("mixed", connect(&format!("/scheme/{mark}top/top"))));
-    // The topmost first: it stands on the others.
-    while parts.pop().is_some() {}
+    end(parts);
+}
+
+/// Ends daemons, the topmost first: it stands on the others.
+fn end(mut daemons: Vec<Process>) {
+    while daemons.pop().is_some() {}
+}
+
+/// The same, of drivers that tell what came to them.
+pub(crate) fn spied_everywhere(text: &str, check: impl Fn(&Placed)) {
+    let plan = plan(text, &KINDS);
+    within(|| check(&Placed::here("static", &plan, &Static)));
+    within(|| check(&Placed::here("neighbours", &plan, &Host)));
+    let (whole, mark) = (format!("{}all", mark()), mark());
+    let daemons =
+        [("service", vec![(whole, text.to_string())]), ("mixed", apart(&plan, text, &mark))];
+    for (place, daemons) in daemons {
+        let start =
+            |(scheme, text): &(String, String)| daemon(scheme, text, &KINDS, &Spying(&Host));
+        let processes = daemons.iter().map(start).collect();
+        let schemes = daemons.into_iter().map(|(scheme, _)| scheme).collect();
+        within(|| check(&Placed::served(place, schemes)));
+        end(processes);
+    }
 }

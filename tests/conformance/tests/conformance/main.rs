@@ -16,7 +16,10 @@ mod chores;
 mod common;
 mod file;
 mod image;
+mod invariants;
+mod layers;
 mod placement;
+mod spied;
 mod stacks;
 
 #[test]
@@ -32,6 +35,11 @@ fn every_character_driver_is_the_model_in_every_placement() {
 #[test]
 fn every_file_driver_is_the_model_in_every_placement() {
     file::every_file_driver_is_the_model_in_every_placement();
+}
+
+#[test]
+fn every_layer_keeps_its_invariant_in_every_placement() {
+    invariants::every_layer_keeps_its_invariant_in_every_placement();
 }
 
 #[test]

@@ -3,11 +3,19 @@
 
 use std::sync::Arc;
 
-use conformance::{Static, apart, plan, serve, top};
+use conformance::{Static, apart, plan, serve, serve_in, top};
 use driver::Driver;
 use service::{Host, Remote};
 
-use crate::{common::World, image::MORE};
+use crate::{
+    common::World,
+    image::MORE,
+    invariants::KINDS,
+    spied::{Placed, Spying},
+};
+
+/// Memory that processes share has one address in all of them.
+pub(crate) const ONE_PROGRAM: bool = true;
 
 /// Runs `check` on the topmost driver of a description, in each placement, whose name it is told.
 pub(crate) fn everywhere(text: &str, check: impl Fn(&str, Arc<dyn Driver>)) {
@@ -27,4 +35,24 @@ pub(crate) fn everywhere(text: &str, check: impl Fn(&str, Arc<dyn Driver>)) {
         started.unwrap_or_else(|error| panic!("{error}"));
     }
     world.root(|| check("mixed", Arc::new(Remote::connect("/scheme/top/top").unwrap())));
+}
+
+/// The same, of drivers that tell what came to them.
+pub(crate) fn spied_everywhere(text: &str, check: impl Fn(&Placed)) {
+    let plan = plan(text, &KINDS);
+    check(&Placed::here("static", &plan, &Static));
+    check(&Placed::here("neighbours", &plan, &Host));
+    let daemons = [
+        ("service", vec![("all".to_string(), text.to_string())]),
+        ("mixed", apart(&plan, text, "")),
+    ];
+    for (place, daemons) in daemons {
+        let mut world = World::new();
+        let schemes = daemons.iter().map(|(scheme, _)| scheme.clone()).collect();
+        for (scheme, text) in daemons {
+            let serve = move || serve_in(&scheme, &text, &KINDS, &Spying(&Host));
+            world.start("daemon", serve).unwrap_or_else(|error| panic!("{error}"));
+        }
+        world.root(|| check(&Placed::served(place, schemes)));
+    }
 }

@@ -132,3 +132,52 @@ pub(crate) fn file() -> Vec<Stack> {
         stack("five layers", all.concat()),
     ]
 }
+
+/// A layer each, called `top`, on what tells of itself.
+pub(crate) fn invariant() -> Vec<Stack> {
+    let key = key();
+    let path = key.path().display().to_string();
+    let stack = |name, text: Vec<String>| Stack { name, text: text.concat(), _key: None };
+    let disks = |count: usize| {
+        ["d1", "d2"][..count].iter().map(|name| driver(name, "ramdisk", "size = 65536")).collect()
+    };
+    let on = |name: &'static str, kind: &str, more: &str| {
+        stack(name, vec![disks(1), driver("top", kind, &format!("on = \"d1\"\n{more}"))])
+    };
+    let pair = |kind: &'static str, more: &str| {
+        stack(kind, vec![disks(2), driver("top", kind, &format!("on = [\"d1\", \"d2\"]\n{more}"))])
+    };
+    let over = |name: &'static str, kind: &str| {
+        let tmpfs = driver("fs", "tmpfs", "mode = 0o777\nsize = \"1 MiB\"");
+        stack(name, vec![tmpfs, driver("top", kind, "on = \"fs\"")])
+    };
+    let image = driver("d1", "image", "size = 65536");
+    let crypt = on("crypt", "crypt", &format!("key = {path:?}"));
+    let disk = driver("d1", "ramdisk", "size = \"4 MiB\"");
+    let made = driver("made", "mkfs", "on = \"d1\"");
+    vec![
+        stack("null", vec![driver("top", "null", "")]),
+        stack("zero", vec![driver("top", "zero", "")]),
+        stack("ramdisk", vec![driver("top", "ramdisk", "size = 65536")]),
+        on("pass", "pass", ""),
+        on("pass with frames", "pass", "frames = true"),
+        on("trace", "trace", ""),
+        on("fault", "fault", ""),
+        on("tally", "tally", ""),
+        stack("partition", vec![image, driver("top", "partition", "on = \"d1\"\nnumber = 2")]),
+        pair("stripe", "chunk = 4096"),
+        pair("mirror", ""),
+        Stack { _key: Some(key), ..crypt },
+        on("offload", "offload", ""),
+        on("cache", "cache", "size = \"32 KiB\""),
+        on("cache, written back", "cache", "size = \"32 KiB\"\nwrite_back = true"),
+        stack("tmpfs", vec![driver("top", "tmpfs", "mode = 0o777\nsize = \"1 MiB\"")]),
+        over("pass, files", "pass"),
+        over("trace, files", "trace"),
+        over("fault, files", "fault"),
+        over("namecache", "namecache"),
+        over("quota, files", "quota"),
+        over("perms", "perms"),
+        stack("redoxfs", vec![disk, made, driver("top", "redoxfs", "on = \"made\"")]),
+    ]
+}

@@ -1,4 +1,4 @@
-//! Kinds that only the runs have.
+//! Kinds that only tests have: they prepare a disk.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use redoxfs_disk::PortDisk;
 const FIRST: u64 = 2048;
 
 /// Makes an empty RedoxFS on what is below, and passes everything from then on.
-pub(crate) const MKFS: Kind = Kind {
+pub const MKFS: Kind = Kind {
     name: "mkfs",
     help: "an empty RedoxFS",
     stands: Stands::OnOne,
@@ -27,7 +27,7 @@ pub(crate) const MKFS: Kind = Kind {
 };
 
 /// The same with a table of one partition, behind which as much is left as before it.
-pub(crate) const MKTABLE: Kind = Kind {
+pub const MKTABLE: Kind = Kind {
     name: "mktable",
     help: "a partition table",
     stands: Stands::OnOne,
