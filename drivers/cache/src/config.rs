@@ -38,7 +38,11 @@ const FEWEST: u64 = 8;
 fn make(options: &Options, lower: Vec<Lower>, context: &Context) -> Built {
     let lower = Lower::required(lower, &KIND)?;
     let line = options.integer("line").unwrap_or(4096);
-    let description = check(&lower.description, line)?;
+    let mut description = check(&lower.description, line)?;
+    let write_back = options.flag("write_back");
+    if write_back {
+        description.features |= Features::WRITES_BACK;
+    }
     let count = options.integer("size").unwrap_or(1 << 20) / line;
     if count < FEWEST {
         return Err(format!("size is too small: {FEWEST} lines of {line} bytes are the least"));
@@ -49,7 +53,7 @@ fn make(options: &Options, lower: Vec<Lower>, context: &Context) -> Built {
     Ok(Arc::new(Cache {
         below: Below { lower, wait: context.wait },
         description,
-        write_back: options.flag("write_back"),
+        write_back,
         ahead,
         lines: spin::Mutex::new(lines),
         figures: Figures::default(),
@@ -68,7 +72,7 @@ fn check(below: &Description, line: u64) -> Result<Description, String> {
              ({block_size}), {LARGEST_LINE} at most"
         ));
     }
-    let kept = Features::READ_ONLY | Features::DISCARD | Features::BLOCKS;
+    let kept = Features::OF_ANY_BELOW | Features::DISCARD;
     let size = below.size - below.size % u64::from(block_size);
     Ok(Description { size, features: below.features & kept, ..*below })
 }

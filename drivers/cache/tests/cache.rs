@@ -340,7 +340,7 @@ fn it_is_what_its_disk_is_but_entered_by_one_at_a_time() {
     let cache = cache(BACK, disk);
     let described = cache.describe();
     assert_eq!((described.size, described.block_size), (SIZE as u64, 512));
-    assert_eq!(described.features, Features::READ_ONLY | Features::DISCARD);
+    assert_eq!(described.features, Features::READ_ONLY | Features::DISCARD | Features::WRITES_BACK);
     assert_eq!(write(&*cache, 0, &[1; 512]), Errno::EROFS.into(), "at once, not at the flush");
 }
 

@@ -48,8 +48,7 @@ impl<E: Engine> Crypt<E> {
     ) -> Result<Crypt<E>, String> {
         let below = lower.description;
         config::check(&below)?;
-        let features =
-            (below.features & (Features::READ_ONLY | Features::BLOCKS)) | Features::CONCURRENT;
+        let features = (below.features & Features::OF_ANY_BELOW) | Features::CONCURRENT;
         let block_size = below.block_size.max(SECTOR as u32);
         let size = below.size - below.size % u64::from(block_size);
         let description = Description { class: Class::Block, size, block_size, features };

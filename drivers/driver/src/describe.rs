@@ -39,7 +39,16 @@ bitflags::bitflags! {
         const CONCURRENT = 8;
         /// Lies across a protection boundary.
         const REMOTE = 16;
+        /// What was written may reach the disk late, and in another order, until a flush is
+        /// answered: who relies on an order flushes.
+        const WRITES_BACK = 32;
     }
+}
+
+impl Features {
+    /// What a block device has where anything that it stands on has it.
+    pub const OF_ANY_BELOW: Features =
+        Features::READ_ONLY.union(Features::BLOCKS).union(Features::WRITES_BACK);
 }
 
 /// What a driver is.

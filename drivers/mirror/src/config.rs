@@ -74,8 +74,8 @@ fn describe(lower: &[Lower]) -> Result<Description, String> {
     let smallest = all().map(|described| described.size).min().unwrap_or(0);
     let size = smallest - smallest % u64::from(block_size);
     let mut features = Features::CONCURRENT;
-    let any = Features::READ_ONLY | Features::BLOCKS;
-    features |= all().fold(Features::empty(), |some, one| some | one.features) & any;
+    features |=
+        all().fold(Features::empty(), |some, one| some | one.features) & Features::OF_ANY_BELOW;
     features |= all().fold(Features::DISCARD, |both, one| both & one.features);
     Ok(Description { class: Class::Block, size, block_size, features })
 }

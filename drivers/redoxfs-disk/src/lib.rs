@@ -5,6 +5,8 @@
 #![no_std]
 #![deny(unsafe_code)]
 
+use core::ops::Range;
+
 use driver::{Body, Call, Cred, Data, Errno, Neighbour, Node, Op, Origin, Status, Wait};
 use redoxfs::{BLOCK_SIZE, Disk};
 pub use syscall::error::Error;
@@ -20,13 +22,45 @@ pub struct PortDisk {
     size: u64,
     origin: Origin,
     calls: u64,
+    order: Option<Order>,
+}
+
+/// What is to be flushed, so that headers are never on the disk before what they point to, nor
+/// after what is written over the tree that they replace.
+struct Order {
+    headers: Range<u64>,
+    /// Something other than a header was written since the last flush.
+    blocks: bool,
+    /// A header was.
+    header: bool,
+}
+
+impl Order {
+    /// True where a flush has to come before a write of `block`.
+    fn wants_flush(&self, block: u64) -> bool {
+        self.header || (self.blocks && self.headers.contains(&block))
+    }
+
+    fn wrote(&mut self, block: u64) {
+        match self.headers.contains(&block) {
+            true => self.header = true,
+            false => self.blocks = true,
+        }
+    }
 }
 
 impl PortDisk {
     /// The disk of `size` bytes that `port` leads to. Calls are sent on nobody's behalf and
     /// without a limit, for now.
     pub fn new(port: Neighbour<Body>, size: u64, wait: &'static (dyn Wait + Sync)) -> PortDisk {
-        PortDisk { port, wait, size, origin: Origin::root(), calls: u64::MAX }
+        PortDisk { port, wait, size, origin: Origin::root(), calls: u64::MAX, order: None }
+    }
+
+    /// For a port that writes back ([`Features::WRITES_BACK`](driver::Features::WRITES_BACK)): from
+    /// here on it is flushed before a header is written, if anything else was before, and after one,
+    /// once there is anything to be written after it. `headers` are the blocks of their ring.
+    pub fn keep_order(&mut self, headers: Range<u64>) {
+        self.order = Some(Order { headers, blocks: true, header: true });
     }
 
     /// From here on, messages are sent on behalf of `origin`.
@@ -63,15 +97,26 @@ impl PortDisk {
         whole(self.call(op, Data::sink(buffer)), len)
     }
 
-    /// Writes blocks from `block` on; as [`read`](PortDisk::read).
+    /// Writes blocks from `block` on; as [`read`](PortDisk::read). A flush that has to come before,
+    /// and fails, is the answer: then nothing is written.
     pub fn write(&mut self, block: u64, buffer: &[u8]) -> core::result::Result<(), Errno> {
+        if self.order.as_ref().is_some_and(|order| order.wants_flush(block)) {
+            self.flush()?;
+        }
+        if let Some(order) = &mut self.order {
+            order.wrote(block);
+        }
         let op = Op::Write { node: Node::ROOT, offset: place(block)? };
         whole(self.call(op, Data::source(buffer)), buffer.len())
     }
 
     /// Asks the port to make safe what was written. Its answer.
     pub fn flush(&mut self) -> core::result::Result<(), Errno> {
-        self.call(Op::Flush { node: Node::ROOT }, Data::NONE).result().map(|_| ())
+        self.call(Op::Flush { node: Node::ROOT }, Data::NONE).result()?;
+        if let Some(order) = &mut self.order {
+            (order.blocks, order.header) = (false, false);
+        }
+        Ok(())
     }
 
     fn call(&mut self, op: Op, data: Data<'_>) -> Status {

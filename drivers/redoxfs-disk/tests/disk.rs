@@ -67,6 +67,55 @@ fn the_librarys_own_buffer_reaches_the_port() {
     assert_eq!(port.1.load(Relaxed), room.as_ptr() as usize);
 }
 
+/// Notes the blocks that are written, and flushes as `None`; fails all at a time.
+#[derive(Default)]
+struct Noted(spin::Mutex<Vec<Option<u64>>>, std::sync::atomic::AtomicBool);
+
+impl Port<Body> for Noted {
+    fn begin<'s>(&'s self, request: Request<'s>) -> Outcome<'s, Body> {
+        if self.1.load(Relaxed) {
+            return request.done(Errno::EIO);
+        }
+        self.0.lock().push(match request.body().op {
+            Op::Write { offset, .. } => Some(offset / 4096),
+            _ => None,
+        });
+        let len = request.len();
+        request.done(Status::ok(len))
+    }
+}
+
+#[test]
+fn headers_come_after_what_they_point_to_and_before_what_is_written_over_it() {
+    let port = Arc::new(Noted::default());
+    let mut disk = PortDisk::new(Neighbour::new(port.clone(), 1), 1 << 20, &Spin);
+    let seen = || core::mem::take(&mut *port.0.lock());
+    let mut write = |blocks: &[u64]| {
+        for block in blocks {
+            disk.write(*block, &[0; 4096]).unwrap();
+        }
+    };
+    write(&[20, 3, 21]);
+    assert_eq!(seen(), [Some(20), Some(3), Some(21)], "nobody asked for an order");
+    disk.keep_order(2..6);
+    let mut write =
+        |blocks: &[u64]| blocks.iter().try_for_each(|block| disk.write(*block, &[0; 4096]));
+    write(&[20, 6, 1, 2]).unwrap();
+    let first = [None, Some(20), Some(6), Some(1), None, Some(2)];
+    assert_eq!(seen(), first, "what was written before is not known of");
+    write(&[20, 3, 4]).unwrap();
+    assert_eq!(seen(), [None, Some(20), None, Some(3), None, Some(4)]);
+    // A flush that fails is the answer, and nothing is written.
+    port.1.store(true, Relaxed);
+    assert_eq!(write(&[20]), Err(Errno::EIO));
+    port.1.store(false, Relaxed);
+    write(&[20]).unwrap();
+    assert_eq!(seen(), [None, Some(20)]);
+    disk.flush().unwrap();
+    disk.write(5, &[0; 4096]).unwrap();
+    assert_eq!(seen(), [None, Some(5)], "what was asked for need not be done twice");
+}
+
 #[test]
 fn a_limit_ends_a_series_of_calls() {
     let mut disk = ram(false);

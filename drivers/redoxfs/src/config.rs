@@ -11,7 +11,7 @@ use driver::{
     Built, Class, Context, Errno, Features, Kind, Lower, Node, OptionKind, OptionSpec, Options,
     Stands,
 };
-use redoxfs::{BLOCK_SIZE, FileSystem};
+use redoxfs::{BLOCK_SIZE, FileSystem, HEADER_RING};
 use redoxfs_disk::PortDisk;
 
 use crate::{
@@ -37,6 +37,12 @@ pub const KIND: Kind = Kind {
             help: "refuse changes",
         },
         OptionSpec {
+            key: "barriers",
+            kind: OptionKind::Flag,
+            required: false,
+            help: "flush twice a change, though nothing below says that it writes back",
+        },
+        OptionSpec {
             key: "password",
             kind: OptionKind::Text,
             required: false,
@@ -59,16 +65,24 @@ fn make(options: &Options, lower: Vec<Lower>, context: &Context) -> Built {
     let features = below.features & (Features::BLOCKS | Features::READ_ONLY);
     let read_only = options.flag("read_only") || features.contains(Features::READ_ONLY);
     let disk = PortDisk::new(lower.port, below.size, context.wait);
-    let volume = mount(disk, options.text("password"), read_only)?;
+    let barriers = options.flag("barriers") || below.features.contains(Features::WRITES_BACK);
+    let volume = mount(disk, options.text("password"), [read_only, barriers])?;
     let read_only = if read_only { Features::READ_ONLY } else { Features::empty() };
     Ok(Arc::new(Redoxfs::new(volume, context.now, features | read_only)))
 }
 
-fn mount(mut disk: PortDisk, password: Option<&str>, read_only: bool) -> Result<Volume, String> {
+fn mount(
+    mut disk: PortDisk,
+    password: Option<&str>,
+    [read_only, barriers]: [bool; 2],
+) -> Result<Volume, String> {
     disk.limit(CALLS);
     let block = image::inspect(&mut disk, password.is_some())?;
     let opened = FileSystem::open(disk, password.map(str::as_bytes), Some(block), false);
-    let fs = lib(opened).map_err(|errno| refusal(errno, password))?;
+    let mut fs = lib(opened).map_err(|errno| refusal(errno, password))?;
+    if barriers {
+        fs.disk.keep_order(fs.block..fs.block + HEADER_RING);
+    }
     let mut volume = Volume::new(fs, read_only);
     if !read_only {
         tidy(&mut volume)

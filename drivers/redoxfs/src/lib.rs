@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | every change | is one transaction of the library, but that a write past 1 MiB is several; one that fails leaves everything as it was |
 //! | data | goes between the library and the asker's memory in place; where that is shared, through a private buffer, which is one copy |
+//! | a power cut | leaves the tree of one of the last changes: where what is below writes back, and with `barriers`, it is flushed before each header and after it |
 //! | times | reads change no access time, so that they write nothing |
 //! | names | are UTF-8 without `:`, of at most 252 bytes: else `EINVAL`, `ENAMETOOLONG` |
 //! | a second name for a directory | is `EPERM`; discard and poll are `EOPNOTSUPP`, as for any file system |

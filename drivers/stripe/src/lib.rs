@@ -71,8 +71,8 @@ fn describe(lower: &[Lower], chunk: u64) -> Result<Description, String> {
         ));
     };
     let mut features = Features::CONCURRENT;
-    let any = Features::READ_ONLY | Features::BLOCKS;
-    features |= all().fold(Features::empty(), |some, one| some | one.features) & any;
+    features |=
+        all().fold(Features::empty(), |some, one| some | one.features) & Features::OF_ANY_BELOW;
     features |= all().fold(Features::DISCARD, |both, one| both & one.features);
     Ok(Description { class: Class::Block, size, block_size, features })
 }

@@ -31,19 +31,23 @@ pub(crate) struct Disk {
     pub(crate) fail: AtomicBool,
     pub(crate) panic: AtomicBool,
     pub(crate) features: driver::Features,
+    pub(crate) flushes: AtomicU64,
 }
 
 impl Disk {
     pub(crate) fn new(ram: Arc<Ramdisk>) -> Arc<Disk> {
         let (fail, panic) = (AtomicBool::new(false), AtomicBool::new(false));
         let features = ram.describe().features;
-        Arc::new(Disk { ram, fail, panic, features })
+        Arc::new(Disk { ram, fail, panic, features, flushes: AtomicU64::new(0) })
     }
 }
 
 impl Port<Body> for Disk {
     fn begin<'s>(&'s self, request: Request<'s>) -> Outcome<'s, Body> {
         assert!(!self.panic.load(Relaxed), "as told");
+        if let Op::Flush { .. } = driver::Exchange::body(&request).op {
+            self.flushes.fetch_add(1, Relaxed);
+        }
         if self.fail.load(Relaxed)
             && matches!(driver::Exchange::body(&request).op, Op::Write { .. })
         {
@@ -91,8 +95,11 @@ impl Fs {
     }
 
     pub(crate) fn mount(ram: &Arc<Ramdisk>) -> Fs {
-        let disk = Disk::new(Arc::clone(ram));
-        let driver = make(disk.clone(), &[]).unwrap_or_else(|text| panic!("{text}"));
+        Fs::on(Disk::new(Arc::clone(ram)), &[])
+    }
+
+    pub(crate) fn on(disk: Arc<Disk>, options: &[(&str, OptionValue)]) -> Fs {
+        let driver = make(disk.clone(), options).unwrap_or_else(|text| panic!("{text}"));
         Fs { disk, driver, cred: ROOT }
     }
 

@@ -149,3 +149,30 @@ fn figures_are_those_of_the_file_system() {
     assert_eq!((figures.block_size, figures.blocks), (4096, 2048));
     assert!((1500..2048 - 256).contains(&figures.free));
 }
+
+#[test]
+fn a_change_costs_two_flushes_where_what_is_below_writes_back_and_else_none() {
+    let back = || {
+        let mut disk = Arc::into_inner(Disk::new(image(4 * MIB, None))).unwrap();
+        disk.features |= Features::WRITES_BACK;
+        Fs::on(Arc::new(disk), &[])
+    };
+    let told = || Fs::on(Disk::new(image(4 * MIB, None)), &[flag("barriers")]);
+    for (fs, flushes) in [(Fs::new(4 * MIB), 0), (back(), 2), (told(), 2)] {
+        let node = fs.file(Node::ROOT, "file", b"first");
+        let since = |before: u64| fs.disk.flushes.load(Relaxed) - before;
+        let before = since(0);
+        for _ in 0..10 {
+            fs.write(node, 0, &[7; 5000]).unwrap();
+        }
+        fs.mkdir(Node::ROOT, "dir").unwrap();
+        assert_eq!(since(before), 11 * flushes);
+        fs.bytes(node, 0, 5000).unwrap();
+        assert_eq!(since(before), 11 * flushes, "reads change nothing");
+        fs.flush().unwrap();
+        assert_eq!(since(before), 11 * flushes + 1);
+        fs.mkdir(Node::ROOT, "other").unwrap();
+        let last = if flushes > 0 { 1 } else { 0 };
+        assert_eq!(since(before), 11 * flushes + 1 + last, "the header is safe already");
+    }
+}

@@ -15,6 +15,10 @@ use redoxfs_disk::PortDisk;
 use stack::{Environment, Stack};
 
 const DESCRIPTION: &str = include_str!("six.toml");
+/// How the cache of the description keeps what is written, and how else it may: with little room,
+/// so that much of it is written in another order.
+pub(crate) const THROUGH: &str = "size = \"256 KiB\"";
+const BACK: &str = "size = \"64 KiB\"\nwrite_back = true";
 /// Bytes of an image.
 pub(crate) const IMAGE: usize = 2 << 20;
 
@@ -78,15 +82,11 @@ impl Driver for Image {
 pub(crate) struct World {
     pub(crate) images: [Arc<Image>; 4],
     pub(crate) log: Log,
+    write_back: bool,
 }
 
 impl World {
-    /// Empty images.
-    pub(crate) fn new() -> World {
-        World::of(&[0; 4].map(|_| vec![0; IMAGE]))
-    }
-
-    /// Images with these contents.
+    /// Images with these contents, below a cache that writes through.
     pub(crate) fn of(contents: &[Vec<u8>; 4]) -> World {
         let log = Log::default();
         let images = core::array::from_fn(|number| {
@@ -94,12 +94,17 @@ impl World {
             assert_eq!(kit::write(&*disk, 0, &contents[number]), Status::ok(IMAGE));
             Arc::new(Image { number, disk, log, outage })
         });
-        World { images, log }
+        World { images, log, write_back: false }
+    }
+
+    /// The same below a cache that writes back, perhaps.
+    pub(crate) fn writing_back(self, write_back: bool) -> World {
+        World { write_back, ..self }
     }
 
     /// Images with an empty file system on the stack.
     pub(crate) fn formatted() -> World {
-        let world = World::new();
+        let world = World::of(&[0; 4].map(|_| vec![0; IMAGE]));
         let plain = world.stack_up_to("plain").expect("it stands on nothing but disks");
         let plain = plain.get("plain").unwrap();
         let disk = PortDisk::new(plain.port.clone(), plain.description.size, CONTEXT.wait);
@@ -122,14 +127,17 @@ impl World {
         self.build(&text).map(Mounted)
     }
 
-    fn stack_up_to(&self, last: &str) -> Result<Stack, String> {
+    /// The stack, up to this driver.
+    pub(crate) fn stack_up_to(&self, last: &str) -> Result<Stack, String> {
         let from = DESCRIPTION.find(&format!("name = {last:?}")).unwrap();
         let rest = &DESCRIPTION[from..];
         self.build(&DESCRIPTION[..from + rest.find("\n\n").unwrap_or(rest.len())])
     }
 
-    fn build(&self, text: &str) -> Result<Stack, String> {
-        let plan = stack::parse(text, &kinds()).map_err(|fault| fault.to_string())?;
+    pub(crate) fn build(&self, text: &str) -> Result<Stack, String> {
+        let cache = if self.write_back { BACK } else { THROUGH };
+        let plan = stack::parse(&text.replace(THROUGH, cache), &kinds())
+            .map_err(|fault| fault.to_string())?;
         plan.build(self).map_err(|fault| fault.to_string())
     }
 }
