@@ -31,7 +31,7 @@ fn read(list: &Path) -> Result<Tree> {
 
 /// Writes the list that [`run`] reads.
 #[cfg(not(target_os = "redox"))]
-pub(crate) fn write(list: &Path, tree: &Tree) -> Result<()> {
+pub fn write(list: &Path, tree: &Tree) -> Result<()> {
     let text = serde_json::to_vec(tree).map_err(|error| error.to_string())?;
     std::fs::write(list, text).map_err(|why| format!("can't write {}: {why}", list.display()))
 }

@@ -16,7 +16,7 @@ use gpt_disk_types::{
     GptPartitionEntrySize, GptPartitionType, Lba, LbaLe, MasterBootRecord, U32Le, guid,
 };
 use indicatif::ProgressBar;
-use redoxfs::{DiskFile, FileSystem, Node, TreePtr};
+use redoxfs::{Disk, DiskFile, FileSystem, Node, TreePtr};
 
 use crate::tree::{Item, Kind, Tree};
 
@@ -46,7 +46,7 @@ pub fn make(path: &Path, tree: &Tree, progress: &ProgressBar) -> Result<()> {
     let table = Table::new(blocks)?;
     file.set_len(MARGIN + inside).map_err(failed)?;
     let clone = file.try_clone().map_err(failed)?;
-    populate(clone, &table.front, tree, progress)?;
+    populate(DiskFile { file: clone }, &table.front, tree, progress)?;
     file.set_len(blocks * BLOCK).map_err(failed)?;
     let at = blocks * BLOCK - table.back.len() as u64;
     file.write_all_at(&table.back, at).and_then(|()| file.sync_all()).map_err(failed)
@@ -120,9 +120,10 @@ fn failed(error: impl std::fmt::Display) -> String {
     format!("can't make the file system: {error}")
 }
 
-fn populate(file: File, front: &[u8], tree: &Tree, progress: &ProgressBar) -> Result<()> {
-    let mut fs =
-        FileSystem::create_reserved(DiskFile { file }, None, front, 1, 0).map_err(failed)?;
+/// Makes a file system with the tree in it on a disk, behind `front`. The disk, when all is written
+/// to it.
+pub fn populate<D: Disk>(disk: D, front: &[u8], tree: &Tree, progress: &ProgressBar) -> Result<D> {
+    let mut fs = FileSystem::create_reserved(disk, None, front, 1, 0).map_err(failed)?;
     let mut nodes = HashMap::from([(String::new(), TreePtr::root())]);
     for item in &tree.items {
         progress.set_message(item.path.clone());
@@ -142,11 +143,11 @@ fn populate(file: File, front: &[u8], tree: &Tree, progress: &ProgressBar) -> Re
         })
         .map_err(failed)?;
     }
-    Ok(())
+    Ok(fs.disk)
 }
 
-fn add(
-    fs: &mut FileSystem<DiskFile>,
+fn add<D: Disk>(
+    fs: &mut FileSystem<D>,
     tree: &Tree,
     item: &Item,
     nodes: &HashMap<String, TreePtr<Node>>,
@@ -173,8 +174,8 @@ fn add(
     Ok(node)
 }
 
-fn fill(
-    fs: &mut FileSystem<DiskFile>,
+fn fill<D: Disk>(
+    fs: &mut FileSystem<D>,
     node: TreePtr<Node>,
     tree: &Tree,
     item: &Item,

@@ -17,7 +17,7 @@ mod attempt;
 mod cli;
 #[cfg(not(target_os = "redox"))]
 mod collect;
-mod compare;
+pub mod compare;
 #[cfg(not(target_os = "redox"))]
 mod demo;
 #[cfg(not(target_os = "redox"))]

@@ -2,25 +2,19 @@
 //! hangs, who is not killed goes on, and the kernel holds afterwards what it held before.
 #![cfg(not(target_os = "redox"))]
 
+mod common;
+
 use std::{
     fs,
-    io::{BufRead, BufReader},
-    path::PathBuf,
-    process::{Child, Command, Output, Stdio},
+    process::{Child, Command, Output},
     time::{Duration, Instant},
 };
 
-use tempfile::TempDir;
+use common::Place;
 
 const LOWER: &str = "[[driver]]\nname = \"disk\"\nkind = \"ramdisk\"\nsize = \"64 KiB\"\n";
 const UPPER: &str = "[[driver]]\nname = \"top\"\nkind = \"pass\"\non = \"/scheme/lower/disk\"\n";
 const TOP: &str = "/scheme/upper/top";
-
-/// A kernel, and where things are.
-struct Place {
-    dir: TempDir,
-    kernel: Child,
-}
 
 /// What the kernel's program has of Linux.
 #[derive(Debug)]
@@ -30,47 +24,24 @@ struct Held {
     bytes: usize,
 }
 
-impl Place {
-    fn new() -> Place {
-        let dir = tempfile::tempdir().unwrap();
-        let mut kernel = Command::new(env!("CARGO_BIN_EXE_ports"));
-        kernel.arg("kernel").arg(dir.path().join("socket")).stdout(Stdio::piped());
-        let mut kernel = kernel.spawn().unwrap();
-        BufReader::new(kernel.stdout.take().unwrap()).read_line(&mut String::new()).unwrap();
-        for (name, text) in [("lower", LOWER), ("upper", UPPER), ("steady", LOWER)] {
-            fs::write(dir.path().join(name), text).unwrap();
-        }
-        Place { dir, kernel }
+/// A place whose daemons are known by what they serve.
+struct Kills(Place);
+
+impl std::ops::Deref for Kills {
+    type Target = Place;
+
+    fn deref(&self) -> &Place {
+        &self.0
+    }
+}
+
+impl Kills {
+    fn new() -> Kills {
+        Kills(Place::new())
     }
 
-    fn socket(&self) -> PathBuf {
-        self.dir.path().join("socket")
-    }
-
-    fn watch(&self) -> host::Kernel {
-        host::Kernel::at(&self.socket())
-    }
-
-    fn ports(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ports"));
-        command.args(args).env("HOST_KERNEL", self.socket());
-        command.stdout(Stdio::piped()).stderr(Stdio::null());
-        command
-    }
-
-    /// A daemon that serves the description of its name.
     fn daemon(&self, name: &str) -> Child {
-        let config = self.dir.path().join(name);
-        let args = ["portd", "--scheme", name, "--config", config.to_str().unwrap()];
-        let daemon = self.ports(&args).spawn().unwrap();
-        while !self.serves(name) {
-            std::thread::yield_now();
-        }
-        daemon
-    }
-
-    fn serves(&self, name: &str) -> bool {
-        self.ports(&["portctl", "ls", &format!("/scheme/{name}")]).status().unwrap().success()
+        self.0.daemon(name, if name == "upper" { UPPER } else { LOWER })
     }
 
     fn cat(&self, path: &str) -> Output {
@@ -88,26 +59,12 @@ impl Place {
         assert_eq!(output.stdout.len(), 64 << 10);
     }
 
-    fn kill(&self, program: &mut Child) {
-        program.kill().unwrap();
-        program.wait().unwrap();
-        self.watch().wait_end(program.id()).unwrap();
-    }
-
     fn held(&self) -> Held {
         let kernel = format!("/proc/{}", self.kernel.id());
         let count = |what: &str| fs::read_dir(format!("{kernel}/{what}")).unwrap().count();
         let pages = fs::read_to_string(format!("{kernel}/statm")).unwrap();
         let resident: usize = pages.split_whitespace().nth(1).unwrap().parse().unwrap();
         Held { descriptors: count("fd"), threads: count("task"), bytes: resident * 4096 }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        // A kernel that has ended is ended.
-        let _ = self.kernel.kill();
-        let _ = self.kernel.wait();
     }
 }
 
@@ -118,7 +75,7 @@ fn stop(program: &Child) {
 
 #[test]
 fn a_daemon_serves_on_when_the_one_below_it_was_killed_and_is_there_again() {
-    let place = Place::new();
+    let place = Kills::new();
     let mut lower = place.daemon("lower");
     let mut upper = place.daemon("upper");
     for _ in 0..3 {
@@ -153,7 +110,7 @@ impl Dice {
 
 /// What the kernel holds once all have ended that were beside those that were killed; or, far
 /// later than that, what is left behind.
-fn settled(place: &Place, like: &Held) -> Held {
+fn settled(place: &Kills, like: &Held) -> Held {
     let begun = Instant::now();
     loop {
         let now = place.held();
@@ -167,7 +124,7 @@ fn settled(place: &Place, like: &Held) -> Held {
 
 #[test]
 fn after_many_kills_nobody_hangs_and_nothing_is_left_behind() {
-    let (place, mut dice) = (Place::new(), Dice(11));
+    let (place, mut dice) = (Kills::new(), Dice(11));
     let mut steady = place.daemon("steady");
     let (mut lower, mut upper) = (place.daemon("lower"), place.daemon("upper"));
     let mut before = None;
