@@ -204,12 +204,3 @@ fn no_output_has_the_key() {
     let engine = driver_crypt::Software::new(&key()).unwrap();
     assert_eq!(format!("{engine:?}"), "Software(AES-256-XTS)");
 }
-
-#[test]
-fn what_holds_the_key_wipes_it() {
-    fn wipes<T: zeroize::ZeroizeOnDrop>() {}
-    wipes::<aes::Aes256>();
-    wipes::<zeroize::Zeroizing<[u8; 64]>>();
-    assert!(core::mem::needs_drop::<driver_crypt::Software>());
-    assert!(core::mem::needs_drop::<Secret>());
-}

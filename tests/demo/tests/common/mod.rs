@@ -59,7 +59,7 @@ impl Place {
         daemon
     }
 
-    fn serves(&self, name: &str) -> bool {
+    pub(crate) fn serves(&self, name: &str) -> bool {
         self.ports(&["portctl", "ls", &format!("/scheme/{name}")]).status().unwrap().success()
     }
 
