@@ -53,7 +53,7 @@ impl Right {
                 self.abort(record.id);
             }
             Ok(record) => {
-                self.send(record, copy_of(&payload, at + RECORD, view.len())?, pid)?;
+                self.send(record, copy_of(payload, at + RECORD, view.len())?, pid)?;
             }
             Err(errno) => self.refuse(view.id(), errno)?,
         }
