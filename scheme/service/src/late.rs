@@ -90,7 +90,7 @@ impl Core {
     ) -> Option<Answer> {
         let Work { handle, ask, origin, spare } = work;
         let back = message.begin(origin, &mount.port, |ticket| {
-            self.flights.kept(ask, ticket);
+            self.flights.kept(ask.name(), ticket);
             self.late(handle, mount, ask, then)
         });
         let mut message = back?;

@@ -38,6 +38,7 @@ mod beside;
 mod calls;
 mod chores;
 mod file;
+mod flights;
 mod guard;
 mod handle;
 mod init;

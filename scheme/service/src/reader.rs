@@ -54,7 +54,7 @@ impl Core {
         let job = scope.next();
         if !ask.is_note() {
             // From here on: what cancels it may be read by another thread.
-            self.flights.begins(&ask, &scope, job);
+            self.flights.begins(ask.name(), &scope, job);
         }
         TURN.set(Some(Turn { core: Arc::clone(self), aside: false }));
         let answer = self.perform_late(&ask, spare);

@@ -93,7 +93,7 @@ impl Service {
             root_handle: Arc::new(minter::root_handle(&root)),
             root,
             handles: Handles::default(),
-            flights: Flights::default(),
+            flights: Flights::new(),
             readers: reader::readers(),
             windows: Budget::new(Limits::default().windows),
             stats: Stats::new(rows),

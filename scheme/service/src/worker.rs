@@ -132,7 +132,7 @@ impl Worker {
             }
         };
         if !ask.is_note() {
-            flights.waits(&ask, message.ticket());
+            flights.waits(ask.name(), message.ticket());
         }
         message.body_mut().ask = Some(ask);
         message.send(&self.port, &(Arc::clone(&self.replies) as Arc<dyn ReplyPort<Job>>));

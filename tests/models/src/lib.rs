@@ -3,6 +3,7 @@
 #![cfg(loom)]
 
 mod ports;
+pub mod sync;
 mod waits;
 
 use std::sync::{

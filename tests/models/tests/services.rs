@@ -8,21 +8,6 @@ mod batches;
 mod relay;
 #[path = "../../../scheme/service/src/scope.rs"]
 mod scope;
-mod sync {
-    //! As the service's own.
-    pub(crate) use std::sync::Arc;
-
-    pub(crate) use loom::{
-        sync::{Mutex, MutexGuard, atomic::AtomicUsize, mpsc::Sender},
-        thread, thread_local,
-    };
-    pub(crate) use models::left_out;
-
-    pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-        mutex.lock().unwrap()
-    }
-}
-
 use std::sync::Arc;
 
 use batches::Batches;
@@ -34,7 +19,7 @@ use loom::{
     },
     thread,
 };
-use models::model;
+use models::{model, sync};
 use relay::Relay;
 use scope::{Crossing, Scope, interrupted};
 

@@ -1,7 +1,7 @@
 //! A port that a process made: its queue, who receives from it, who may send to it.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     sync::{Arc, Weak},
     time::{Duration, Instant},
 };
@@ -9,7 +9,9 @@ use std::{
 use agent::{Errno, Message, MessageId, Port, ReplyPort, SpinPort, Watch};
 use driver::{Attr, Cred, FileKind, OpenFlags, Rights, SetAttr};
 
-use super::{batches::Batches, letter::Letter, receive::Receive, right::Right};
+use super::{
+    batches::Batches, letter::Letter, listeners::Listeners, receive::Receive, right::Right,
+};
 use crate::{
     handle::{Mutex, lock},
     place::now,
@@ -30,8 +32,8 @@ pub(crate) struct UserPort {
     target: Arc<dyn Port<Letter>>,
     attr: Mutex<Attr>,
     receivers: Mutex<HashMap<u64, Weak<Receive>>>,
-    /// Those that want to hear of the next message, in the order in which they came.
-    listening: Mutex<BTreeMap<u64, Weak<Receive>>>,
+    /// Those that want to hear of the next message.
+    listening: Listeners<Weak<Receive>>,
     /// Rights that were pushed back, by their tokens.
     pushed_back: Mutex<HashMap<u64, Weak<Right>>>,
     /// Those who put several messages in and ring afterwards.
@@ -89,7 +91,7 @@ impl UserPort {
                 queue,
                 attr: Mutex::new(attr),
                 receivers: Mutex::default(),
-                listening: Mutex::default(),
+                listening: Listeners::new(),
                 pushed_back: Mutex::default(),
                 batches: Batches::new(),
             }
@@ -193,19 +195,14 @@ impl UserPort {
     }
 
     /// The receiver wants to hear of the next message, once; it has its turn by `place`, which
-    /// nobody else has. One that may have missed a message has to look again after this.
-    pub(crate) fn listen(&self, place: u64, receive: Weak<Receive>) {
-        lock(&self.listening).insert(place, receive);
+    /// nobody else has. True where it may have missed a message, and has to look again.
+    pub(crate) fn listen(&self, place: u64, receive: Weak<Receive>) -> bool {
+        self.listening.listen(place, receive, || !self.queue.is_empty())
     }
 
     /// Nobody listens at this place any more.
     pub(crate) fn listen_no_more(&self, place: u64) {
-        lock(&self.listening).remove(&place);
-    }
-
-    fn next_listener(&self) -> Option<Arc<Receive>> {
-        let listening = &mut *lock(&self.listening);
-        std::iter::from_fn(|| listening.pop_first()).find_map(|(_, receive)| receive.upgrade())
+        self.listening.leave(place);
     }
 
     /// Several messages are about to come: receivers are told at the end.
@@ -216,11 +213,10 @@ impl UserPort {
 
     /// There may be something to receive, or room.
     pub(crate) fn ring(&self) {
-        while !self.queue.is_empty()
-            && let Some(receive) = self.next_listener()
-        {
-            receive.heard();
-        }
+        let heard = |receive: Weak<Receive>| {
+            receive.upgrade().into_iter().for_each(|receive| receive.heard());
+        };
+        self.listening.tell(|| !self.queue.is_empty(), heard);
         self.tell_of_room();
     }
 

@@ -7,7 +7,7 @@
 //! | `right`, `send`, `back` | a send right, what is written to it, and its reply port |
 //! | `receive` | a receive right |
 //! | `served` | what was taken, and the calls made on its behalf |
-//! | `hub`, `batches` | the port between them; several messages that are rung for once |
+//! | `hub`, `batches`, `listeners` | the port between them; several messages that are rung for once; who is told |
 //! | `letter` | what a message is, and who pays for it |
 //! | `desk` | reads that wait, and events |
 //! | `names` | the names of ports |
@@ -24,6 +24,7 @@ mod connect;
 mod desk;
 mod hub;
 mod letter;
+mod listeners;
 mod names;
 mod receive;
 mod requests;

@@ -157,8 +157,7 @@ impl Receive {
         }
         let place = self.ports.serial();
         state.listens_at = Some(place);
-        self.port.listen(place, Weak::clone(&self.this));
-        !self.port.queue().is_empty()
+        self.port.listen(place, Weak::clone(&self.this))
     }
 
     /// A message came, and the port says so.
