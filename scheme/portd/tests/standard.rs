@@ -5,7 +5,7 @@ mod common;
 
 use common::{World, errno, get, list, open, put};
 use host::sys;
-use libredox::{call, errno::*, flag::*};
+use libredox::{Fd, call, errno::*, flag::*};
 
 const TMP: &str = r#"
 [[driver]]
@@ -198,5 +198,45 @@ fn a_listing_that_begins_in_little_room_has_to_fit() {
         // What has begun goes on with any room, and so does what begins with enough.
         assert!(count(512, 3).unwrap() > 0);
         assert!(count(8192, 0).unwrap() > 8000);
+    });
+}
+
+/// Lists as Redox's libc does, from the beginning, with so much room at first.
+fn listed(dir: &Fd, mut room: usize) -> Vec<String> {
+    let (mut names, mut cookie) = (Vec::new(), 0);
+    loop {
+        let mut buffer = vec![0; room];
+        match errno(call::getdents(dir.raw(), &mut buffer, cookie)) {
+            Ok(0) => return names,
+            Ok(count) => {
+                for entry in driver::dirent::entries(&buffer[..count]) {
+                    cookie = entry.next;
+                    names.push(String::from_utf8(entry.name.to_vec()).unwrap());
+                }
+            }
+            Err(EINVAL) if room < 8192 => room *= 2,
+            Err(errno) => panic!("{errno} with {room}"),
+        }
+    }
+}
+
+#[test]
+fn who_doubles_its_room_sees_each_name_once_whatever_it_began_with() {
+    World::serving(TMP).root(|| {
+        let mut names = vec![".".to_string(), "..".to_string()];
+        for some in [0, 3, 30, 300] {
+            for number in 0..some {
+                let name = format!("{some}-{number}-{}", "n".repeat(number * 7 % 240));
+                put(&format!("/scheme/port/tmp/{name}"), b"").unwrap();
+                names.push(name);
+            }
+            names.sort();
+            let dir = open("/scheme/port/tmp", O_RDONLY | O_DIRECTORY, 0).unwrap();
+            for room in [24, 100, 300, 512, 700, 1024, 2000, 4095, 4096, 8191, 8192, 20_000] {
+                let mut seen = listed(&dir, room);
+                seen.sort();
+                assert_eq!(seen, names, "{some} names, {room} bytes at first");
+            }
+        }
     });
 }
