@@ -23,11 +23,14 @@ fn replay(trace: &str) -> Output {
 
 #[test]
 fn a_run_takes_what_it_is_told_to() {
-    let run = ["run", "--seed", "3", "--ops", "50", "--driver", "stripe", "--placement", "static"];
-    let done = tool(&run);
-    assert_eq!(text(&done.stderr), "");
-    let said = "seed 3: 2 stacks, 1 placements, 50 steps each: the same\n";
-    assert_eq!((done.status.code(), &*text(&done.stdout)), (Some(0), said));
+    // A name is one stack, a word all that have it.
+    for (word, stacks) in [("stripe", 1), ("strip", 2)] {
+        let run = ["run", "--seed", "3", "--ops", "50", "--driver", word, "--placement", "static"];
+        let done = tool(&run);
+        assert_eq!(text(&done.stderr), "");
+        let said = format!("seed 3: {stacks} stacks, 1 placements, 50 steps each: the same\n");
+        assert_eq!((done.status.code(), text(&done.stdout)), (Some(0), said));
+    }
 }
 
 #[test]
