@@ -95,13 +95,12 @@ impl Guard {
     fn refuse_what_comes(&self) {
         let (mut asks, mut quiet) = (Asks::new(), 0);
         self.socket.read_what_is_there();
+        // The last look is the last thing done: what came after it would never be answered.
         while quiet < LOOKS {
+            thread::sleep(if quiet > 0 { PAUSE } else { Duration::ZERO });
             match self.socket.read(&mut asks) {
                 Ok(()) if !asks.is_empty() => quiet = 0,
-                Ok(()) | Err(Errno::EINTR | Errno::EAGAIN) => {
-                    quiet += 1;
-                    thread::sleep(PAUSE);
-                }
+                Ok(()) | Err(Errno::EINTR | Errno::EAGAIN) => quiet += 1,
                 Err(_) => return,
             }
             asks.drain().for_each(|ask| self.socket.answer(ask, Answer::error(Errno::ENODEV)));

@@ -16,6 +16,7 @@
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering::Relaxed},
         mpsc::{self, Receiver, Sender},
     },
     thread,
@@ -49,6 +50,8 @@ pub(crate) struct Connection {
     aborts: Sender<u32>,
     /// Connections before this one.
     age: u32,
+    /// There was nobody on the other side.
+    is_over: AtomicBool,
 }
 
 impl Link {
@@ -74,13 +77,17 @@ impl Link {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends a request; once more over a new connection where the service was restarted.
+    /// Sends a request; once more over a new connection where the service was restarted. One that
+    /// has failed is not used again: once its guard has gone, too, nobody would answer.
     pub(crate) fn send(&self, request: &mut Request<'_>) -> Result<usize, Errno> {
         let connection = self.now();
-        match connection.send(request) {
-            Err(Errno::ENODEV | Errno::ESRCH) => self.renew(&connection)?.send(request),
-            result => result,
+        if !connection.is_over.load(Relaxed) {
+            match connection.send(request) {
+                Err(Errno::ENODEV | Errno::ESRCH) => connection.is_over.store(true, Relaxed),
+                result => return result,
+            }
         }
+        self.renew(&connection)?.send(request)
     }
 
     /// A connection in place of one that has failed: another sender may have made it. `ENODEV`
@@ -124,7 +131,7 @@ impl Connection {
         let to = Arc::downgrade(&agent);
         let thread = thread::Builder::new().name(format!("aborts for {path}"));
         thread.spawn(move || send_aborts(&to, &ids)).map_err(|_| Errno::EAGAIN)?;
-        Ok((Connection { agent, aborts, age }, description))
+        Ok((Connection { agent, aborts, age, is_over: AtomicBool::new(false) }, description))
     }
 
     /// Has a message aborted, if it is on the other side.
@@ -170,5 +177,73 @@ impl Connection {
             node.0 &= u64::from(u32::MAX);
         }
         Ok(op)
+    }
+}
+
+#[cfg(all(test, not(target_os = "redox")))]
+mod tests {
+    use agent::{Access, Call, Data, Outcome, Port, Spin, Status};
+    use driver::{Class, Cred, Features, describe_to};
+    use host::Process;
+    use syscall::schemev2::Opcode;
+
+    use super::*;
+    use crate::socket::{Answer, Asks, Socket};
+
+    struct Through(Link);
+
+    impl Port<Body> for Through {
+        fn begin<'s>(&'s self, mut request: driver::Request<'s>) -> Outcome<'s, Body> {
+            let result = self.0.send(&mut request);
+            request.done(result)
+        }
+    }
+
+    /// Answers one request after the other; the last answer is to all that come then.
+    fn answer_each(socket: &Socket, mut answers: Vec<Answer>) {
+        let mut asks = Asks::new();
+        while socket.read(&mut asks).is_ok() && !asks.is_empty() {
+            for ask in asks.drain().filter(|ask| !ask.is_note()) {
+                assert!(ask.is(Opcode::Call));
+                let described = describe_to(&Description::new(Class::Block, Features::empty()));
+                if ask.len() == REPLY {
+                    ask.payload(Access::FILL).copy_in(0, &described).unwrap();
+                }
+                let answer = if answers.len() > 1 { answers.remove(0) } else { answers[0] };
+                socket.answer(ask, answer);
+            }
+        }
+    }
+
+    #[test]
+    fn a_connection_that_has_failed_is_not_used_again() {
+        let client = Process::isolated("client", 0, 0);
+        let service = client.child("service", 0, 0);
+        let (tell, made) = mpsc::channel();
+        let thread = service.spawn(move || {
+            let socket = Socket::create().unwrap();
+            tell.send(socket.root(1).unwrap().into_raw()).unwrap();
+            let nobody = Answer::error(Errno::ENODEV);
+            answer_each(
+                &socket,
+                vec![Answer::count(0), Answer::count(0), nobody, Answer::count(7)],
+            );
+        });
+        let number = client.inherit(&service, made.recv().unwrap()).unwrap();
+        client.enter(|| {
+            let first = Mutex::new(Some(Fd::new(number)));
+            let open = move || first.lock().unwrap().take().ok_or(Errno::ENOENT);
+            let link = Through(Link::new("there", Box::new(open)).unwrap());
+            let ask = || {
+                let flush = Op::Flush { node: Node::ROOT };
+                Call::new(Body::new(flush, Cred::ROOT), Data::NONE).run(&link, &Spin)
+            };
+            assert_eq!(ask(), Status::OK);
+            // Whatever would be said there now is not heard.
+            assert_eq!([ask(), ask()], [Errno::ENODEV.into(); 2]);
+        });
+        client.exit();
+        service.exit();
+        thread.join().unwrap();
     }
 }
