@@ -3,7 +3,7 @@
 //!
 //! A cut is made from a log of the writes to all images: what stood on them after so many, the
 //! last of them torn, is what the stack is set up on anew. `SIX_CUTS` says how many cuts are
-//! tried (20 below each kind of cache); `SIX_ROUNDS`, how long the load goes on (12).
+//! tried (15 below each kind of cache); `SIX_ROUNDS`, how long the load goes on (12).
 
 mod tree;
 mod world;
@@ -113,7 +113,7 @@ fn cut(write_back: bool, range: impl Fn(usize, &[Step]) -> std::ops::RangeInclus
     let steps = script(rounds());
     let moments = run(&world, &mounted, &steps);
     let log = std::mem::take(&mut *world.log.lock().unwrap());
-    let every = (log.len() / number("SIX_CUTS", 20)).max(1);
+    let every = (log.len() / number("SIX_CUTS", 15)).max(1);
     assert!(log.len() > 200, "{} writes", log.len());
     for (number, written) in log.iter().enumerate() {
         if number % every == 0 {
