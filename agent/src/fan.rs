@@ -84,7 +84,8 @@ impl<B: Send + 'static> Fan<B> {
     ///
     /// The children's sender is the parent's: where that waits, a child is a call of its chain
     /// (`EDEADLK`). An abort of the parent is passed on to all that are away, and the parent
-    /// ends when the last of them is back. `ELOOP` where too many layers wait for the message
+    /// ends when the last of them is back. Once the parent is to be aborted, or a child that was
+    /// begun came back `ECANCELED`, the others are not begun, and count as `ECANCELED`. `ELOOP` where too many layers wait for the message
     /// already; `EINVAL` where a child's part is not of the data, or parts to be filled overlap:
     /// nothing has been begun then.
     pub fn forward<'s, L>(

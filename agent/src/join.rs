@@ -51,7 +51,7 @@ struct Place<B: 'static> {
     record: Rec<B>,
     /// The part of the parent's data that it sees.
     range: Range<usize>,
-    /// Where it is to be begun.
+    /// Where it is to be begun, until it is.
     port: Option<*const (dyn Port<B> + 'static)>,
     /// Kept by its target; not handed over before the parent is.
     kept: bool,
@@ -87,9 +87,7 @@ impl<B: Send + 'static> Join<B> {
                 return request.done(errno);
             }
         };
-        let parent = request.parts().0;
-        // SAFETY: the parent is begun here, in whose context its children are.
-        let away = (0..planned).filter(|index| unsafe { self.begin_child(*index, parent) }).count();
+        let away = self.begin_children(&request, planned);
         if away == 0 {
             let status = self.merge(request.record_mut(), merge);
             self.free.store(true, Ordering::Release);
@@ -121,18 +119,39 @@ impl<B: Send + 'static> Join<B> {
         Ok(inner.used)
     }
 
-    /// Begins a child; true where it is kept.
+    /// Begins the children, as long as nobody wants the parent aborted; how many are kept. An
+    /// abort may have come to a child alone, whose port waited in another process: that one's
+    /// status tells of it.
+    fn begin_children(&self, request: &Request<'_, B>, planned: usize) -> usize {
+        let parent = request.parts().0;
+        let (mut away, mut aborted) = (0, false);
+        for index in 0..planned {
+            aborted |= request.is_aborted();
+            if aborted && !left_out("join-aborted") {
+                self.inner.lock().children[index].leave();
+                continue;
+            }
+            // SAFETY: the parent is begun here, in whose context its children are.
+            match unsafe { self.begin_child(index, parent) } {
+                Some(status) => aborted = status == Errno::ECANCELED.into(),
+                None => away += 1,
+            }
+        }
+        away
+    }
+
+    /// Begins a child; its status, or `None` where it is kept.
     ///
     /// # Safety
     /// The caller holds the parent, which stays until the child is back, and which the child's
     /// port outlives.
-    unsafe fn begin_child(&self, index: usize, parent: Rec<B>) -> bool {
+    unsafe fn begin_child(&self, index: usize, parent: Rec<B>) -> Option<Status> {
         let (message, port) = {
             let place = &mut self.inner.lock().children[index];
             (place.at_home.take(), place.port.take())
         };
         let (Some(message), Some(port), Some(reply)) = (message, port, self.this.upgrade()) else {
-            return false;
+            return Some(Status::OK);
         };
         // SAFETY: as the caller's.
         let record = unsafe { message.start_for(Reply::Port(reply), parent) };
@@ -144,11 +163,10 @@ impl<B: Send + 'static> Join<B> {
         unsafe { take_meter_back(parent, record, layer) };
         let place = &mut self.inner.lock().children[index];
         place.kept = matches!(ended, Ended::Kept(_));
-        if let Ended::Done(status) = ended {
-            // SAFETY: completed at once, and nobody else has held it.
-            place.at_home = Some(unsafe { Message::back_at_once(record, status) });
-        }
-        place.kept
+        let Ended::Done(status) = ended else { return None };
+        // SAFETY: completed at once, and nobody else has held it.
+        place.at_home = Some(unsafe { Message::back_at_once(record, status) });
+        Some(status)
     }
 
     /// What the children came to, for the parent.
@@ -161,8 +179,10 @@ impl<B: Send + 'static> Join<B> {
         let mut status = Status::OK;
         for place in &children[..used] {
             let Some(child) = &place.at_home else { continue };
-            // By layer, they are where the child was begun.
-            parent.add(child.counts());
+            if place.was_begun() {
+                // By layer, they are where the child was begun.
+                parent.add(child.counts());
+            }
             let (body, range) = (child.body(), place.range.clone());
             status = merge(&mut parent.body, status, Came { body, range, status: child.status() });
         }
@@ -249,6 +269,18 @@ impl<B: Send + 'static> Place<B> {
     fn new(message: Message<B>) -> Place<B> {
         let record = message.record_at();
         Place { record, at_home: Some(message), range: 0..0, port: None, kept: false }
+    }
+
+    /// The child is not begun: its sender wants the parent aborted.
+    fn leave(&mut self) {
+        self.kept = false;
+        if let Some(message) = &mut self.at_home {
+            message.end_alone(Errno::ECANCELED.into());
+        }
+    }
+
+    fn was_begun(&self) -> bool {
+        self.port.is_none()
     }
 
     /// A handle on a child that is away.

@@ -9,7 +9,7 @@ use std::{
 
 use agent::{
     Call, Came, Child, Data, Errno, Exchange, Fan, Inbox, Kept, Message, Meter, Neighbour, Origin,
-    Outcome, Port, Request, Saved, Serialized, Status, ThreadPort, prefix, sum,
+    Outcome, Port, Request, Saved, Serialized, Status, ThreadPort, Ticket, prefix, sum,
 };
 use common::{Inline, Keeper, Park, Target, Trail, block_on};
 
@@ -148,6 +148,57 @@ fn an_abort_reaches_the_children_of_a_serialized_driver() {
     pending.abort();
     assert_eq!(block_on(pending).status(), Errno::ECANCELED.into());
     assert_eq!(keeper.len(), 0);
+}
+
+/// Answers with `ECANCELED` at once, as a port that waits in another process and is interrupted.
+struct Cancels;
+
+impl Port<Trail> for Cancels {
+    fn begin<'s>(&'s self, request: Request<'s, Trail>) -> Outcome<'s, Trail> {
+        request.done(Errno::ECANCELED)
+    }
+}
+
+#[test]
+fn after_a_child_that_was_cancelled_the_others_are_not_begun() {
+    let (first, last) = (Keeper::new(), Keeper::new());
+    let lower = [first.clone() as Target, Arc::new(Cancels), last.clone(), last.clone()];
+    let stripe: Target = Arc::new(Stripe::over(lower));
+    for round in 1..4 {
+        let pending = Message::new(Trail::new()).ask(&stripe);
+        assert!(!pending.is_done(), "one is away, and nobody has asked for its abort");
+        first.next().done(Status::ok(round));
+        let mut message = block_on(pending);
+        assert_eq!(message.status(), Errno::ECANCELED.into());
+        assert_eq!(*message.body_mut(), [0, 1, 2, 3, 99], "each is heard of");
+        assert_eq!(message.counts().messages, 3, "two were begun");
+    }
+    assert_eq!(last.len(), 0);
+}
+
+/// Asks for the abort of the message whose child this begins, which it answers all the same.
+struct Unwanted(Arc<Mutex<Option<Ticket<Trail>>>>);
+
+impl Port<Trail> for Unwanted {
+    fn begin<'s>(&'s self, request: Request<'s, Trail>) -> Outcome<'s, Trail> {
+        self.0.lock().unwrap().take().unwrap().abort();
+        request.done(Status::ok(1))
+    }
+}
+
+#[test]
+fn once_a_parent_is_to_be_aborted_no_child_is_begun() {
+    let ticket = Arc::new(Mutex::new(None));
+    let last = Keeper::new();
+    let lower = [Arc::new(Unwanted(ticket.clone())) as Target, last.clone()];
+    let stripe: Target = Arc::new(Stripe::over(lower));
+    let mut message = Message::new(Trail::new());
+    *ticket.lock().unwrap() = Some(message.ticket());
+    let inbox = Inbox::new(1);
+    assert!(inbox.send(message, &stripe).is_ok());
+    let message = inbox.get().unwrap();
+    assert_eq!(message.status(), Errno::ECANCELED.into());
+    assert_eq!(last.len(), 0);
 }
 
 #[test]

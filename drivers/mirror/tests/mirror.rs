@@ -373,6 +373,26 @@ fn an_aborted_write_leaves_one_half_to_be_believed() {
 }
 
 #[test]
+fn what_is_aborted_at_one_half_is_not_begun_at_another() {
+    let (spies, _, mirror) = two();
+    assert_eq!(write(&*mirror, 0, &[1; 4096]), Status::ok(4096));
+    spies.iter().for_each(|spy| drop(spy.seen()));
+    spies[0].fail(Some(Errno::ECANCELED));
+    let cancelled = Errno::ECANCELED.into();
+    assert_eq!(read(&*mirror, 0, &mut [0; 4096]), cancelled);
+    assert_eq!(write(&*mirror, 0, &[2; 4096]), cancelled);
+    assert_eq!(flush(&*mirror), cancelled);
+    assert_eq!(discard(&*mirror, 8192, 512), cancelled);
+    assert_eq!(spies[1].ops(), []);
+    // The first may have some of what it was told to leave, so the two may differ there.
+    assert_eq!(figure(&mirror, "stale"), [0, 4608]);
+    assert_eq!(figure(&mirror, "failed"), [0, 0], "neither is at fault");
+    spies[0].fail(None);
+    tend(&mirror);
+    assert_eq!(figure(&mirror, "stale"), [0, 0]);
+}
+
+#[test]
 fn a_flush_that_one_half_fails_leaves_nothing_there_to_be_believed() {
     let (spies, _, mirror) = two();
     assert_eq!(flush(&*mirror), Status::OK);

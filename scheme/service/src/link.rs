@@ -144,8 +144,10 @@ impl Connection {
 
     fn cross(&self, request: &mut Request<'_>) -> Result<usize, Errno> {
         let id = self.agent.announce(request.id());
-        if let Some(_crossing) = Crossing::begin(&self.aborts, id) {
-            return self.agent.cross_announced(id, request);
+        if let Some(crossing) = Crossing::begin(&self.aborts, id) {
+            let result = self.agent.cross_announced(id, request);
+            crossing.over(result == Err(Errno::ECANCELED));
+            return result;
         }
         self.agent.withdraw(id);
         Err(Errno::ECANCELED)

@@ -2,7 +2,8 @@
 //!
 //! A worker's thread that waits for a reply is woken and asks for the abort; where it waits in
 //! another process, an abort is sent after it. An abort interrupts one wait: what is done after
-//! that, such as closing what was opened, is not in its way.
+//! that, such as closing what was opened, is not in its way. A wait in another process that it
+//! comes to too late is not that one.
 
 use std::cell::RefCell;
 
@@ -67,15 +68,12 @@ impl Scope {
         if state.job != job && !left_out("scope-job") {
             return;
         }
+        state.interrupted = true;
         match &state.crossing {
             // Where nobody takes it any more, what was crossed to is gone.
             Some((aborts, id)) => drop(aborts.send(*id)),
-            None => {
-                state.interrupted = true;
-                if !left_out("scope-wake") {
-                    self.thread.unpark();
-                }
-            }
+            None if left_out("scope-wake") => {}
+            None => self.thread.unpark(),
         }
     }
 }
@@ -96,6 +94,16 @@ impl Crossing {
             state.crossing = Some((aborts.clone(), id));
         }
         Some(Crossing(Some(scope)))
+    }
+
+    /// The wait is over. Where it was cancelled, an abort has had its wait.
+    pub(crate) fn over(self, cancelled: bool) {
+        if let Some(scope) = &self.0
+            && cancelled
+            && !left_out("scope-cancelled")
+        {
+            lock(&scope.state).interrupted = false;
+        }
     }
 }
 

@@ -56,3 +56,22 @@ fn an_abort_of_a_parent_comes_to_its_children() {
         ticket.abort();
     });
 }
+
+/// Answers what its sender is said to want no more.
+struct Cancels;
+
+impl Port<Body> for Cancels {
+    fn begin<'s>(&'s self, request: Request<'s, Body>) -> Outcome<'s, Body> {
+        request.done(Errno::ECANCELED)
+    }
+}
+
+#[test]
+fn after_a_child_that_is_cancelled_none_is_begun() {
+    // Nothing would end the second child.
+    model(2, || {
+        let two = Two::over([Arc::new(Cancels), Arc::new(Shelf::new())]);
+        let reply = once(|status, _| status == Errno::ECANCELED.into());
+        Message::new(Body::new(0)).send(&two, &reply);
+    });
+}

@@ -52,10 +52,26 @@ fn an_abort_goes_after_a_message_that_crosses_or_comes_before_it() {
         if let Some(crossing) = Crossing::begin(&aborts, 7) {
             // The other side answers because it is told.
             assert_eq!(told.recv(), Ok(7));
-            drop(crossing);
+            crossing.over(true);
         }
         aborting.join().unwrap();
         assert!(!interrupted(), "once for each abort");
+    });
+}
+
+#[test]
+fn an_abort_that_a_crossing_does_not_hear_of_is_the_next_wait_s() {
+    model(3, || {
+        let (aborts, _told) = channel();
+        let scope = Scope::of_thread();
+        let job = scope.next();
+        let aborting = thread::spawn(move || scope.interrupt(job));
+        // It is back before the other side is told, where it is begun.
+        if let Some(crossing) = Crossing::begin(&aborts, 7) {
+            crossing.over(false);
+            sleep();
+        }
+        aborting.join().unwrap();
     });
 }
 
