@@ -6,6 +6,7 @@ mod common;
 use common::{World, errno, get, list, open, put};
 use host::sys;
 use libredox::{Fd, call, errno::*, flag::*};
+use syscall::{CallFlags, F_GETFL, F_SETFL, flag::StdFsCallKind};
 
 const TMP: &str = r#"
 [[driver]]
@@ -52,6 +53,28 @@ fn the_directory_of_names_lists_the_drivers() {
         assert_eq!(list("/scheme/port/tmp").unwrap(), [""; 0]);
         assert_eq!(open("/scheme/port/nothing", O_RDONLY, 0).err(), Some(ENOENT));
         assert_eq!(open("/scheme/port", O_RDWR, 0).err(), Some(EISDIR));
+    });
+}
+
+#[test]
+fn a_handle_has_flags_and_a_file_has_no_locks() {
+    World::serving(TMP).root(|| {
+        put("/scheme/port/tmp/file", b"x").unwrap();
+        for path in ["/scheme/port/tmp/file", "/scheme/port/disk", "/scheme/port/null"] {
+            let file = open(path, O_RDWR, 0).unwrap();
+            let fcntl = |command, arg| errno(call::fcntl(file.raw(), command, arg));
+            assert_eq!(fcntl(F_SETFL, O_NONBLOCK as usize), Ok(0));
+            assert_eq!(fcntl(F_GETFL, 0), Ok((O_RDWR | O_NONBLOCK) as usize));
+            // F_GETLK, F_SETLK, F_SETLKW; what libc makes of them; what nobody knows.
+            for command in [5, 6, 7, 999] {
+                assert_eq!(fcntl(command, 0), Err(EINVAL), "{path}: {command}");
+            }
+            for kind in [StdFsCallKind::Lock, StdFsCallKind::Unlock, StdFsCallKind::GetLock] {
+                let words = [kind as u64, 0, 1];
+                let asked = call::call_rw(file.raw(), &mut [0; 8], CallFlags::STD_FS, &words);
+                assert_eq!(errno(asked), Err(EINVAL), "{path}: {kind:?}");
+            }
+        }
     });
 }
 

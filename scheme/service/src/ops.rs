@@ -6,7 +6,7 @@ use std::sync::Arc;
 use agent::{Access, Bytes, Data, Errno, Origin};
 use driver::{Attr, Class, Cred, FileKind, MAX_PATH, Node, Op, OpenFlags, SetAttr, Statfs};
 use syscall::{
-    flag::{EventFlags, O_APPEND, StdFsCallKind},
+    flag::{EventFlags, F_GETFL, F_SETFL, O_APPEND, StdFsCallKind},
     schemev2::Opcode,
 };
 
@@ -54,6 +54,10 @@ impl Std {
             StdFsCallKind::Fsync => Std::Sync,
             StdFsCallKind::Ftruncate => Std::Truncate(a),
             StdFsCallKind::Futimens => Std::Utimens,
+            // Files have no locks of their own, which `EINVAL` is for.
+            StdFsCallKind::Lock | StdFsCallKind::Unlock | StdFsCallKind::GetLock => {
+                return Err(Errno::EINVAL);
+            }
             _ => return Err(Errno::EOPNOTSUPP),
         })
     }
@@ -93,6 +97,15 @@ impl Std {
     }
 }
 
+/// Says whether a handle can do what a `fcntl` asks. The kernel keeps its flags; `EINVAL` for all
+/// else, locks among it.
+pub(crate) fn fcntl(command: u64) -> Result<usize, Errno> {
+    match command as usize {
+        F_GETFL | F_SETFL => Ok(0),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
 impl Core {
     /// Performs a standard operation that is neither open, close, unlink, read nor write.
     #[inline(never)]
@@ -106,7 +119,7 @@ impl Core {
         match opcode {
             Opcode::Fsize => Ok(attr_of(handle, origin)?.size as usize),
             Opcode::Fpath => self.path(handle, ask),
-            Opcode::Fcntl => Ok(0),
+            Opcode::Fcntl => fcntl(ask.arg(1)),
             Opcode::Fevent => {
                 let ready = EventFlags::EVENT_READ | EventFlags::EVENT_WRITE;
                 Ok(ask.arg(1) as usize & ready.bits())
