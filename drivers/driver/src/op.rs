@@ -111,7 +111,8 @@ pub enum Op {
     /// *File.* Finds (path) below `parent`; an empty path is `parent` itself. Reply:
     /// [`Reply::Entry`]. Links on the way are followed; the last one too, where `follow` says so.
     /// `ENOENT`, `ENOTDIR`, `EACCES` (no right to search), `ELOOP`, `ENAMETOOLONG`; `EXDEV`
-    /// where a link leads out of the file system.
+    /// where a link leads out of the file system, and for `..` of a directory that the driver
+    /// can't tell the parent of.
     Lookup {
         /// Directory where the path starts.
         parent: Node,

@@ -20,7 +20,8 @@ pub trait Tree {
     /// longer than [`MAX_NAME`].
     fn child(&mut self, dir: Node, name: &[u8]) -> Result<Node, Errno>;
     /// The directory that holds a directory; the root's is the root. A file system that can't
-    /// tell answers `EXDEV`, and the walk goes by the path it came.
+    /// tell answers `EXDEV`, and the walk goes by the path it came; where it came by none, that is
+    /// its answer.
     fn parent(&mut self, dir: Node) -> Result<Node, Errno>;
     /// Where a symbolic link leads.
     fn target(&mut self, link: Node) -> Result<Vec<u8>, Errno>;
@@ -106,8 +107,7 @@ fn climb<T: Tree + ?Sized>(tree: &mut T, trail: &mut Vec<Node>) -> Result<(), Er
     let Some(dir) = trail.pop() else { return Ok(()) };
     match tree.parent(dir) {
         Ok(parent) => trail.push(parent),
-        Err(Errno::EXDEV) if trail.is_empty() => trail.push(dir),
-        Err(Errno::EXDEV) => {}
+        Err(Errno::EXDEV) if !trail.is_empty() => {}
         Err(errno) => return Err(errno),
     }
     Ok(())
@@ -209,7 +209,11 @@ mod tests {
         }
 
         fn parent(&mut self, dir: Node) -> Result<Node, Errno> {
-            if self.climbs { Ok(Node(NODES[dir.0 as usize].0)) } else { Err(Errno::EXDEV) }
+            if self.climbs || dir == Node::ROOT {
+                Ok(Node(NODES[dir.0 as usize].0))
+            } else {
+                Err(Errno::EXDEV)
+            }
         }
 
         fn target(&mut self, link: Node) -> Result<Vec<u8>, Errno> {
@@ -239,8 +243,14 @@ mod tests {
 
     #[test]
     fn two_dots_above_the_start_need_a_tree_that_knows_parents() {
-        let up = |climbs| walk(&mut Toy { climbs }, Node(1), b"..", true, USER).unwrap().node;
-        assert_eq!((up(true), up(false)), (Node(0), Node(1)));
+        let up = |climbs, path: &[u8]| {
+            walk(&mut Toy { climbs }, Node(1), path, true, USER).map(|found| found.node)
+        };
+        assert_eq!(up(true, b".."), Ok(Node(0)));
+        for path in [&b".."[..], b"../dir", b"../..", b"up"] {
+            assert_eq!(up(false, path), Err(Errno::EXDEV), "not where it is already");
+        }
+        assert_eq!(up(false, b"."), Ok(Node(1)));
     }
 
     #[test]

@@ -39,6 +39,21 @@ fn paths_are_walked_with_dots_and_links() {
 }
 
 #[test]
+fn two_dots_lead_up_from_where_somebody_came_by() {
+    let fs = fs();
+    let a = fs.mkdir(Node::ROOT, "a").unwrap();
+    let b = fs.mkdir(a, "b").unwrap();
+    let fs = fs.again();
+    for path in ["..", "../..", "../b", "../../a"] {
+        assert_eq!(fs.lookup(b, path, true), Err(Errno::EXDEV), "the disk has no parents: {path}");
+    }
+    assert_eq!(fs.lookup(b, ".", true), Ok(b));
+    assert_eq!(fs.find("a/b"), Ok(b));
+    assert_eq!(fs.lookup(b, "..", true), Ok(a));
+    assert_eq!(fs.lookup(b, "../../a/b", true), Ok(b));
+}
+
+#[test]
 fn names_that_the_disk_cannot_have_are_refused() {
     let fs = fs();
     let longest = "n".repeat(252);
