@@ -4,9 +4,13 @@
 //! | --- | --- |
 //! | a lookup that was asked before | is completed inline, for the same asker |
 //! | create, mkdir, symlink, link | lets go of what was not found |
-//! | unlink, rename, a change of owner or mode | lets go of everything |
+//! | unlink of what is no directory | lets go of what was found |
+//! | unlink of a directory, rename, a change of owner or mode | lets go of everything |
 //! | write, truncate, an open that empties | lets go of the node's attributes |
 //! | a read | goes by; where it may be the first since a change, it lets go of the attributes too, since it may have set the access time |
+//!
+//! Which answers came by a name that goes is not known: a link may have led there. So all that were
+//! found go; what was not there still isn't.
 //!
 //! What is under way while a lookup is may have changed what that finds, so it is not remembered
 //! then. Access times in an answer can be old by a read that was under way meanwhile, and where a
@@ -90,6 +94,8 @@ enum Breaks {
     Access(Node),
     /// That something isn't there; and what is known of a node or two.
     Missing(Node, Node),
+    /// That something is there.
+    Found,
     Everything,
 }
 
@@ -105,6 +111,7 @@ fn breaks(op: &Op) -> Breaks {
             Breaks::Missing(parent, parent)
         }
         Op::Link { node, parent } => Breaks::Missing(node, parent),
+        Op::Unlink { dir: false, .. } => Breaks::Found,
         Op::Unlink { .. } | Op::Rename { .. } => Breaks::Everything,
         _ => Breaks::Nothing,
     }
@@ -181,9 +188,12 @@ impl Namecache {
                 names.forget_attr(one);
                 names.forget_attr(other);
             }
-            Breaks::Everything => {
-                names.forget_all();
+            Breaks::Found | Breaks::Everything => {
+                names.forget_found();
                 self.unread.store(0, SeqCst);
+                if matches!(breaks, Breaks::Everything) {
+                    names.forget_missing();
+                }
             }
         }
     }

@@ -122,9 +122,8 @@ impl Names {
         self.missing.clear();
     }
 
-    pub(crate) fn forget_all(&mut self) {
+    pub(crate) fn forget_found(&mut self) {
         self.found.clear();
-        self.missing.clear();
         self.nodes.clear();
     }
 }

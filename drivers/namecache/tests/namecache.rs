@@ -101,6 +101,34 @@ fn what_was_found_goes_when_it_is_removed_or_moved() {
 }
 
 #[test]
+fn what_was_missing_is_missing_still_when_something_else_is_removed() {
+    let (spy, files) = spied();
+    files.create(Cred::ROOT, Node::ROOT, "x").unwrap();
+    files.mkdir(Cred::ROOT, Node::ROOT, "dir").unwrap();
+    let target: &[u8] = b"dir";
+    files.status(Cred::ROOT, Op::Symlink { parent: Node::ROOT }, &[b"link", target]).unwrap();
+    let missing = || {
+        ["none", "dir/none", "link/none"].iter().for_each(|path| {
+            assert_eq!(files.find(path), Err(Errno::ENOENT), "{path}");
+        });
+        spy.seen().len()
+    };
+    missing();
+    for name in ["x", "link"] {
+        let unlink = Op::Unlink { parent: Node::ROOT, dir: false };
+        files.status(Cred::ROOT, unlink, &[name.as_bytes()]).unwrap();
+        spy.seen();
+        assert_eq!(missing(), 0, "{name}");
+        assert_eq!(files.find(name), Err(Errno::ENOENT));
+    }
+    files.create(Cred::ROOT, Node::ROOT, "y").unwrap();
+    files.find("none").unwrap_err();
+    let op = Op::Rename { parent: Node::ROOT, to: Node::ROOT };
+    files.status(Cred::ROOT, op, &[b"y", b"none"]).unwrap();
+    assert!(files.find("none").is_ok());
+}
+
+#[test]
 fn attributes_are_never_older_than_what_was_written() {
     let (spy, files) = spied();
     let node = files.create(Cred::ROOT, Node::ROOT, "x").unwrap();
