@@ -54,6 +54,11 @@ impl RangeLocks {
         self.locks.lock().counts()
     }
 
+    /// How much of what one owner may have is used up: ranges, or grants, whichever are more.
+    pub fn held(&self, owner: Owner) -> usize {
+        self.locks.lock().held(owner)
+    }
+
     /// Changes something, and answers who need wait no longer.
     fn settle<T>(&self, change: impl FnOnce(&mut Locks<Kept<LockBody>>) -> T) -> T {
         let (result, ended) = {

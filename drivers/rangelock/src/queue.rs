@@ -93,6 +93,10 @@ impl<W> Locks<W> {
         (self.table.len(), self.queue.len())
     }
 
+    pub(crate) fn held(&self, owner: Owner) -> usize {
+        self.table.held(owner)
+    }
+
     pub(crate) fn conflict(&self, claim: &Claim) -> Option<Conflict> {
         self.table.conflicts(claim).next()
     }

@@ -21,6 +21,8 @@ const MOST: usize = 1024;
 #[derive(Default)]
 pub(crate) struct Table {
     objects: BTreeMap<u64, BTreeMap<Owner, RangeMap<u64, Mode>>>,
+    /// What each owner has locks on: others' cost it nothing.
+    owned: BTreeMap<Owner, BTreeSet<u64>>,
     grants: BTreeMap<Token, Claim>,
     tokens: BTreeMap<Owner, BTreeSet<Token>>,
     last: u64,
@@ -34,19 +36,25 @@ impl Table {
 
     /// How many of them are an owner's.
     fn len_of(&self, owner: Owner) -> usize {
-        let ranges = self.objects.values().filter_map(|owners| owners.get(&owner));
+        let owned = self.owned.get(&owner).into_iter().flatten();
+        let ranges = owned.filter_map(|object| self.objects.get(object)?.get(&owner));
         ranges.map(|ranges| ranges.iter().count()).sum()
     }
 
     /// True where an owner has a lock.
     pub(crate) fn has_any(&self, owner: Owner) -> bool {
-        self.objects.values().any(|owners| owners.contains_key(&owner))
+        self.owned.contains_key(&owner)
+    }
+
+    /// Ranges or grants that an owner has, whichever are more.
+    pub(crate) fn held(&self, owner: Owner) -> usize {
+        let grants = self.tokens.get(&owner).map_or(0, BTreeSet::len);
+        grants.max(self.len_of(owner))
     }
 
     /// True where an owner may have one more.
     pub(crate) fn has_room(&self, owner: Owner) -> bool {
-        let grants = self.tokens.get(&owner).map_or(0, BTreeSet::len);
-        grants < MOST && self.len_of(owner) < MOST
+        self.held(owner) < MOST
     }
 
     fn of_others(&self, claim: &Claim) -> impl Iterator<Item = (Owner, &RangeMap<u64, Mode>)> {
@@ -82,6 +90,7 @@ impl Table {
         self.forget_grants(claim.owner, claim.object, &claim.range, Some(claim.mode));
         let owners = self.objects.entry(claim.object).or_default();
         owners.entry(claim.owner).or_default().insert(claim.range.clone(), claim.mode);
+        self.owned.entry(claim.owner).or_default().insert(claim.object);
         let tokens = self.tokens.entry(claim.owner).or_default();
         let known = tokens.iter().find(|token| self.grants.get(token) == Some(claim));
         if let Some(token) = known {
@@ -139,6 +148,7 @@ impl Table {
             ranges.remove(range);
             if ranges.is_empty() {
                 owners.remove(&owner);
+                disown(&mut self.owned, owner, object);
             }
         }
         if owners.is_empty() {
@@ -147,7 +157,8 @@ impl Table {
     }
 
     pub(crate) fn release(&mut self, owner: Owner) {
-        let objects: Vec<u64> = self.objects.keys().copied().collect();
+        let owned = self.owned.get(&owner).into_iter().flatten();
+        let objects: Vec<u64> = owned.copied().collect();
         objects.into_iter().for_each(|object| self.take_away(owner, object, 0..u64::MAX));
     }
 
@@ -166,5 +177,14 @@ impl Table {
                 && grant.mode.is_enough_for(mode)
         };
         self.grants.get(&token).filter(covers).map(|_| ()).ok_or(Errno::ESTALE)
+    }
+}
+
+/// An owner has nothing of an object any more.
+fn disown(owned: &mut BTreeMap<Owner, BTreeSet<u64>>, owner: Owner, object: u64) {
+    let Some(objects) = owned.get_mut(&owner) else { return };
+    objects.remove(&object);
+    if objects.is_empty() {
+        owned.remove(&owner);
     }
 }

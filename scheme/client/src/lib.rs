@@ -31,6 +31,7 @@
 //! | hand a right to another process | [`SendRight::pass`] |
 //! | serve | [`Port::create`], [`Port::receive`]; a thread each, [`Port::another`] |
 //! | pass a message on | [`Message::forward`] |
+//! | lock ranges of something that processes share | [`Locks`] |
 //! | serve with a scheme of one's own | [`Connect::accept`] |
 //!
 //! What the records between the two look like is in [`record`]; which misuse gets which errno, in
@@ -38,10 +39,13 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::disallowed_methods)]
 
+mod locks;
 mod port;
 pub mod record;
 mod right;
 
+pub use driver_rangelock::{Conflict, LockOp, LockReply, Mode, Owner, Token};
+pub use locks::Locks;
 pub use port::{Connect, Event, Message, Port, Sender};
 pub use right::{Batch, May, Outgoing, Replies, Reply, SendRight};
 

@@ -22,5 +22,6 @@ pub fn kinds() -> Vec<Kind> {
         driver_tmpfs::KIND,
         driver_redoxfs::KIND,
         service::FILE,
+        service::RANGELOCK,
     ]
 }

@@ -81,6 +81,7 @@ pub use minter::Minter;
 pub use mount::Mount;
 pub use opener::Opener;
 pub use place::{Host, Opening, clock, now};
+pub use port::RANGELOCK;
 pub use remote::Remote;
 pub use scheme::{IntoScheme, Scheme};
 pub use service::Service;

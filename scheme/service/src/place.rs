@@ -101,7 +101,7 @@ impl Environment for Opening {
 
 /// The driver, contained, behind a serializer where it may not run concurrently.
 pub(crate) fn contained(name: &str, driver: Arc<dyn Driver>) -> Arc<dyn Driver> {
-    let catch = Arc::new(Catches { name: name.to_string() });
+    let catch = Arc::new(Catches::new(name));
     let described = Described { driver: driver.into(), broken: AtomicBool::new(false) };
     if described.describe().features.contains(Features::CONCURRENT) {
         Arc::new(Placed(Contained::new(described, catch)))
@@ -116,7 +116,7 @@ fn message(panic: &(dyn std::any::Any + Send)) -> &str {
 }
 
 /// Ends a panic at the driver of this name, and says so.
-struct Catches {
+pub(crate) struct Catches {
     name: String,
 }
 
@@ -132,6 +132,10 @@ impl Catch for Catches {
 }
 
 impl Catches {
+    pub(crate) fn new(name: &str) -> Catches {
+        Catches { name: name.to_string() }
+    }
+
     #[cold]
     fn report(&self, panic: &(dyn std::any::Any + Send)) {
         let reason = message(panic);

@@ -16,7 +16,7 @@ use crate::{
     minter::{self, Minter},
     mount::Mount,
     place::contained,
-    port::Ports,
+    port::{Ports, RANGELOCK},
     reader,
     scheme::{IntoScheme, Scheme},
     serve::{Core, ROOT, Root},
@@ -69,9 +69,17 @@ impl Service {
         stack: &Stack,
         plan: String,
     ) -> Result<Service, Failure> {
-        let mounts = stack.drivers.iter().map(|made| mount(&made.name, made));
+        let (locks, drivers): (Vec<_>, Vec<_>) =
+            stack.drivers.iter().partition(|made| made.kind == RANGELOCK.name);
+        let mounts = drivers.iter().map(|made| mount(&made.name, made));
         let root = Root::Directory(mounts.collect());
-        Service::new(scheme.into_scheme()?, root, rows(stack), plan, chores::of(stack))
+        let service =
+            Service::new(scheme.into_scheme()?, root, rows(stack), plan, chores::of(stack))?;
+        for made in locks {
+            let failed = |errno| Failure::new("make the port of", &made.name, errno);
+            service.core.ports.serve_locks(&made.name).map_err(failed)?;
+        }
+        Ok(service)
     }
 
     fn new(

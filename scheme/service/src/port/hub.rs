@@ -10,7 +10,12 @@ use agent::{Errno, Message, MessageId, Port, ReplyPort, SpinPort, Watch};
 use driver::{Attr, Cred, FileKind, OpenFlags, Rights, SetAttr};
 
 use super::{
-    batches::Batches, letter::Letter, listeners::Listeners, receive::Receive, right::Right,
+    batches::Batches,
+    letter::{Account, Letter},
+    listeners::Listeners,
+    locks::{Holder, Locks},
+    receive::Receive,
+    right::Right,
 };
 use crate::{
     handle::{Mutex, lock},
@@ -28,8 +33,10 @@ pub(crate) struct UserPort {
     pub(crate) path: Vec<u8>,
     made: Instant,
     queue: Arc<SpinPort<Letter>>,
-    /// The same, as messages see it.
+    /// Where messages go: there, or to the service's own locks.
     target: Arc<dyn Port<Letter>>,
+    /// The port is the service's, and these are what is there.
+    locks: Option<Arc<Locks>>,
     attr: Mutex<Attr>,
     receivers: Mutex<HashMap<u64, Weak<Receive>>>,
     /// Those that want to hear of the next message.
@@ -67,6 +74,21 @@ impl Watch for Bell {
 
 impl UserPort {
     pub(crate) fn new(serial: u64, path: Vec<u8>, owner: Cred, mode: u16) -> Arc<UserPort> {
+        UserPort::with(serial, path, owner, mode, None)
+    }
+
+    /// A port at which the service itself answers who asks for locks.
+    pub(crate) fn of_locks(serial: u64, path: Vec<u8>, locks: Arc<Locks>) -> Arc<UserPort> {
+        UserPort::with(serial, path, Cred::ROOT, 0o666, Some(locks))
+    }
+
+    fn with(
+        serial: u64,
+        path: Vec<u8>,
+        owner: Cred,
+        mode: u16,
+        locks: Option<Arc<Locks>>,
+    ) -> Arc<UserPort> {
         let time = now();
         let (atime, mtime, ctime) = (time, time, time);
         let kind = FileKind::Socket;
@@ -87,8 +109,12 @@ impl UserPort {
             UserPort {
                 path,
                 made: Instant::now(),
-                target: Arc::clone(&queue) as Arc<dyn Port<Letter>>,
+                target: match &locks {
+                    Some(locks) => Arc::clone(locks) as Arc<dyn Port<Letter>>,
+                    None => Arc::clone(&queue) as Arc<dyn Port<Letter>>,
+                },
                 queue,
+                locks,
                 attr: Mutex::new(attr),
                 receivers: Mutex::default(),
                 listening: Listeners::new(),
@@ -130,6 +156,16 @@ impl UserPort {
         let attr = lock(&self.attr);
         let allows = |rights| attr.allow(cred, rights).is_ok();
         attr.owned_by(cred).is_ok() || allows(Rights::READ) || allows(Rights::WRITE)
+    }
+
+    /// Whose the locks are that a new right to this port asks for, on an account.
+    pub(crate) fn holder(&self, number: u64, account: &Arc<Account>) -> Option<Arc<Holder>> {
+        Some(self.locks.as_ref()?.holder(number, account))
+    }
+
+    /// True where the service itself holds the port, by its configuration.
+    pub(crate) fn is_configured(&self) -> bool {
+        self.locks.is_some()
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -191,7 +227,9 @@ impl UserPort {
     /// True where every receive right is held by the chain: whoever waits for this port then
     /// waits for ever.
     pub(crate) fn is_held_by(&self, chain: &[u64]) -> bool {
-        !chain.is_empty() && lock(&self.receivers).keys().all(|id| chain.contains(id))
+        !chain.is_empty()
+            && !self.is_configured()
+            && lock(&self.receivers).keys().all(|id| chain.contains(id))
     }
 
     /// The receiver wants to hear of the next message, once; it has its turn by `place`, which

@@ -12,7 +12,7 @@ use agent::Errno;
 use client::record::{Flags, Record, Verb};
 use driver::Cred;
 
-use super::connect::Opening;
+use super::{connect::Opening, locks::Holder};
 use crate::{
     handle::{Mutex, lock},
     limits::{Bound, Limits},
@@ -40,6 +40,8 @@ pub(crate) struct Letter {
     pub(crate) behalf: u32,
     /// The caller who waits for the reply.
     pub(crate) ask: Option<Ask>,
+    /// Whose locks are asked for, at a port that has some.
+    pub(crate) holder: Option<Arc<Holder>>,
     /// Who opens the port, where that is what the message is about.
     pub(crate) opening: Option<Arc<Opening>>,
     /// True where a receiver answered: words and data are the reply's.

@@ -8,6 +8,7 @@
 //! | `receive` | a receive right |
 //! | `served` | what was taken, and the calls made on its behalf |
 //! | `hub`, `batches`, `listeners` | the port between them; several messages that are rung for once; who is told |
+//! | `locks` | a port that is the service's own: byte-range locks |
 //! | `letter` | what a message is, and who pays for it |
 //! | `desk` | reads that wait, and events |
 //! | `names` | the names of ports |
@@ -25,6 +26,7 @@ mod desk;
 mod hub;
 mod letter;
 mod listeners;
+mod locks;
 mod names;
 mod receive;
 mod requests;
@@ -41,13 +43,16 @@ use std::{
     time::Duration,
 };
 
-use agent::Ticket;
+pub use locks::KIND as RANGELOCK;
+
+use agent::{Errno, Ticket};
 use rustc_hash::FxHashMap;
 
 use self::{
     clock::Clock,
     hub::UserPort,
     letter::{Accounts, Letter},
+    locks::Locks,
     names::{Dir, Named},
     receive::Receive,
     right::Right,
@@ -165,6 +170,14 @@ impl Ports {
 
     fn answer_all(&self, answers: impl IntoIterator<Item = (Ask, Answer)>) {
         answers.into_iter().for_each(|(ask, answer)| self.answer(ask, answer));
+    }
+
+    /// Makes a port of the configuration's, at which locks are asked for. `EEXIST` where there is
+    /// one of this name.
+    pub(crate) fn serve_locks(&self, name: &str) -> Result<(), Errno> {
+        let locks = Locks::new(name);
+        let port = UserPort::of_locks(self.serial(), name.into(), locks);
+        lock(&self.names).insert(&[name.as_bytes()], &port, &mut || self.serial())
     }
 
     fn serial(&self) -> u64 {

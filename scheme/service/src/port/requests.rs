@@ -24,7 +24,7 @@ use crate::{
     handle::{Handle, Place, lock},
     layout::stat,
     open::{Wish, first_name},
-    ops::{Std, put},
+    ops::{Std, fcntl, put},
     serve::{Core, Root, count_boundary},
     socket::{Answer, Answers, Ask},
 };
@@ -120,7 +120,8 @@ impl Core {
                 self.close_port(number);
                 Ok(0)
             }
-            (Opcode::Detach | Opcode::Fcntl, _) => Ok(0),
+            (Opcode::Detach, _) => Ok(0),
+            (Opcode::Fcntl, _) => fcntl(ask.arg(1)),
             (Opcode::Fpath, _) => self.path(handle, ask),
             (Opcode::Read | Opcode::Write, _) => Err(Errno::EISDIR),
             (Opcode::StdFsCall, Some(place)) => {
@@ -351,6 +352,7 @@ impl Core {
         match names.find(&parts, ask.cred())? {
             Found::Directory => Err(Errno::EISDIR),
             Found::Port(_, count) if count < parts.len() => Err(Errno::ENOTDIR),
+            Found::Port(port, _) if port.is_configured() => Err(Errno::EACCES),
             Found::Port(port, _) => {
                 port.attr().owned_by(ask.cred())?;
                 names.bury(&port);

@@ -17,6 +17,7 @@ use super::{
     desk::{Desk, Done},
     hub::UserPort,
     letter::{Account, Letter},
+    locks::Holder,
     names::Named,
     served::abort,
 };
@@ -71,6 +72,8 @@ pub(super) struct State {
     pub(super) spare: Vec<Message<Letter>>,
     /// The name, for as long as the right is.
     named: Option<Named>,
+    /// Whose locks are asked for with it.
+    pub(super) holder: Option<Arc<Holder>>,
 }
 
 impl State {
@@ -89,15 +92,17 @@ impl Right {
         may: May,
     ) -> Arc<Right> {
         let named = Some(ports.named(&port.path));
+        let account = ports.accounts.of(payer);
+        let holder = port.holder(ports.serial(), &account);
         let right = Arc::new_cyclic(|this| Right {
             ports: Arc::clone(ports),
             port: Arc::clone(port),
             cred,
-            account: ports.accounts.of(payer),
+            account,
             may,
             token: ports.token(),
             this: Weak::clone(this),
-            state: Mutex::new(State { named, ..State::default() }),
+            state: Mutex::new(State { named, holder, ..State::default() }),
         });
         ports.add_token(&right);
         right
@@ -151,7 +156,11 @@ impl Right {
         if self.port.is_held_by(&chain) {
             return Err(Errno::EDEADLK);
         }
-        self.check_room(&lock(&self.state))?;
+        let holder = {
+            let state = lock(&self.state);
+            self.check_room(&state)?;
+            state.holder.clone()
+        };
         let data = ask.copy(MAX_DATA, Errno::EMSGSIZE)?;
         Ok(Letter {
             words: [words.op.into(), words.offset, 0],
@@ -162,6 +171,7 @@ impl Right {
             pid: ask.pid(),
             chain,
             behalf: words.object,
+            holder,
             charge: Some(self.account.charge(data.len())?),
             data,
             ..Letter::default()
@@ -275,13 +285,15 @@ impl Right {
     pub(crate) fn close(&self) {
         self.ports.remove_token(self.token);
         self.port.forget(self.token);
-        let (asks, tickets) = {
+        // Locks are given back outside: others may have them by that, and be told.
+        let (asks, tickets, _holder) = {
             let state = &mut *lock(&self.state);
             state.named = None;
             state.back = Back::default();
             let sends = std::mem::take(&mut state.sends).into_values();
             let calls = state.calls.values().map(|(_, ticket)| ticket.clone());
-            (state.desk.close(), sends.chain(calls).collect::<Vec<_>>())
+            let tickets = sends.chain(calls).collect::<Vec<_>>();
+            (state.desk.close(), tickets, state.holder.take())
         };
         tickets.iter().for_each(abort);
         self.ports.answer_all(asks.into_iter().map(|ask| (ask, Answer::error(Errno::EBADF))));

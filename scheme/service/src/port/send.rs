@@ -126,11 +126,12 @@ impl Right {
     fn enter(
         &self,
         id: u64,
-        letter: Letter,
+        mut letter: Letter,
         priority: bool,
     ) -> Result<Option<Message<Letter>>, Errno> {
         let state = &mut *lock(&self.state);
         self.check_room(state)?;
+        letter.holder.clone_from(&state.holder);
         let Entry::Vacant(place) = state.sends.entry(id) else { return Ok(None) };
         let mut message = match state.spare.pop() {
             Some(mut message) => {
