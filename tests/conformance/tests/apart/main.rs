@@ -10,6 +10,8 @@ mod aborts;
 mod block;
 #[path = "../conformance/character.rs"]
 mod character;
+#[path = "../conformance/errors.rs"]
+mod errors;
 #[path = "../conformance/file.rs"]
 mod file;
 #[path = "../conformance/image.rs"]
@@ -20,6 +22,10 @@ mod invariants;
 mod kernel;
 #[path = "../conformance/layers.rs"]
 mod layers;
+#[path = "../conformance/locks.rs"]
+mod locks;
+#[path = "../conformance/made.rs"]
+mod made;
 mod placement;
 mod process;
 #[path = "../conformance/spied.rs"]
@@ -39,6 +45,10 @@ const TESTS: &[Test] = &[
     ("block", block::every_block_driver_is_the_model_in_every_placement),
     ("file", file::every_file_driver_is_the_model_in_every_placement),
     ("invariants", invariants::every_layer_keeps_its_invariant_in_every_placement),
+    ("files at once", file::what_several_do_at_once_ends_as_the_model_in_every_placement),
+    ("errors", errors::every_documented_error_is_the_same_in_every_placement),
+    ("locks", locks::locks_are_the_model_in_every_placement),
+    ("locks of the dead", placement::the_locks_of_a_killed_owner_are_others),
     ("aborts", aborts::what_is_kept_comes_back_when_it_is_aborted_in_every_placement),
 ];
 

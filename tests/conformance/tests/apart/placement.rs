@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
+use client::{Locks, Mode};
 use conformance::{Static, apart, plan, serve_in, top};
 use driver::{Driver, Kind};
 use service::{Host, Remote};
@@ -13,7 +14,8 @@ use stack::Environment;
 use crate::{
     image::MORE,
     invariants::KINDS,
-    process::Process,
+    locks::{Across, Here, LOCKS, Place},
+    process::{Process, Tell},
     spied::{Placed, Spying},
 };
 
@@ -93,4 +95,47 @@ pub(crate) fn spied_everywhere(text: &str, check: impl Fn(&Placed)) {
         within(|| check(&Placed::served(place, schemes)));
         end(processes);
     }
+}
+
+/// The same in the name of a user, as far as that needs no process of the user's: all are root's here.
+pub(crate) fn together(_: u32, text: &str, check: &impl Fn(&str, Arc<dyn Driver>)) {
+    let plan = plan(text, &MORE);
+    within(|| check("static", top(&plan, &Static)));
+    within(|| check("neighbours", top(&plan, &Host)));
+}
+
+/// The same with locks.
+pub(crate) fn everywhere_with_locks(text: &str, check: impl Fn(&dyn Place)) {
+    within(|| check(&Here::alone()));
+    within(|| check(&Here::serialized()));
+    let scheme = format!("{}all", mark());
+    let whole = daemon(&scheme, text, &MORE, &Host);
+    within(|| check(&Across(format!("/scheme/{scheme}/top"))));
+    drop(whole);
+}
+
+/// An owner that is killed, as it has some and waits for others, leaves none, and nobody waits for
+/// it.
+pub(crate) fn the_locks_of_a_killed_owner_are_others() {
+    let scheme = format!("{}all", mark());
+    let whole = daemon(&scheme, LOCKS, &MORE, &Host);
+    let open = || Locks::open(&format!("/scheme/{scheme}/top")).expect("everybody may open it");
+    for _ in 0..5 {
+        let mut killed = Process::start(|tell| {
+            let own = open();
+            own.lock(1, 0..10, Mode::Exclusive).expect("nobody has it");
+            tell.done();
+            // For ever: this process has it.
+            let _ = open().lock(1, 5..6, Mode::Shared);
+        });
+        let waits = |tell: &mut Tell| {
+            open().lock(1, 9..20, Mode::Exclusive).expect("who had it is dead");
+            tell.done();
+        };
+        killed.wait_done();
+        let mut waiting = Process::start(waits);
+        drop(killed);
+        waiting.wait_done();
+    }
+    drop(whole);
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use agent::{MessageId, Outcome, Pending, ThreadPort};
 use driver::{Body, Bytes, Cred, Driver, Errno, Message, Node, Op, Port, Request};
+use kit::Files;
 use service::PARK;
 
 use crate::{placement::everywhere, stacks};
@@ -49,6 +50,29 @@ fn aborted(driver: &Arc<dyn Driver>, at: &str) {
     });
 }
 
+/// The same for file systems that make no directory.
+fn aborted_files(driver: &Arc<dyn Driver>, at: &str) {
+    let front = Arc::new(ThreadPort::new(Away(Arc::clone(driver))));
+    let port: Arc<dyn Port<Body>> = Arc::<ThreadPort<_, _>>::clone(&front);
+    let op = Op::Mkdir { parent: Node::ROOT, mode: 0o755 };
+    std::thread::scope(|scope| {
+        scope.spawn(|| front.run(&PARK));
+        for _ in 0..20 {
+            let mut message = Message::new(Body::new(op, Cred::ROOT));
+            message.set_names([b"dir".to_vec()]);
+            let pending = message.ask(&port);
+            pending.abort();
+            let message = back(pending);
+            assert_eq!(message.status(), Errno::ECANCELED.into(), "{at}");
+            assert_eq!(message.body().op, op);
+        }
+        front.close();
+    });
+    let files = Files(Arc::clone(driver));
+    assert_eq!(files.find("dir").map(drop), Err(Errno::ENOENT), "{at}");
+    assert!(files.create(Cred::ROOT, Node::ROOT, "file").is_ok(), "{at}: it goes on");
+}
+
 /// The message, once it is back.
 fn back(mut pending: Pending<Body>) -> Message<Body> {
     loop {
@@ -64,6 +88,11 @@ pub(crate) fn what_is_kept_comes_back_when_it_is_aborted_in_every_placement() {
     for stack in stacks::silent() {
         everywhere(&stack.text, |placement, driver| {
             aborted(&driver, &format!("{} {placement}", stack.name));
+        });
+    }
+    for stack in stacks::stuck() {
+        everywhere(&stack.text, |placement, driver| {
+            aborted_files(&driver, &format!("{} {placement}", stack.name));
         });
     }
 }

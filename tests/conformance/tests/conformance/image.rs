@@ -8,6 +8,8 @@ use driver::{
 };
 use driver_ramdisk::Ramdisk;
 
+use crate::made::{FORMATTED, STUCK};
+
 const BLOCK: usize = 512;
 
 /// A disk with one partition of `size` bytes, the second one, behind a table of the old kind.
@@ -24,8 +26,9 @@ const KIND: Kind = Kind {
     make,
 };
 
-/// What descriptions have here beside what `portd` has: this, and the driver of the tutorial.
-pub(crate) const MORE: [Kind; 2] = [KIND, tally::KIND];
+/// What descriptions have here beside what `portd` has: this and others, the driver of the tutorial
+/// among them.
+pub(crate) const MORE: [Kind; 4] = [KIND, tally::KIND, FORMATTED, STUCK];
 
 /// Where the partition begins, and what comes behind it, in blocks.
 const FIRST: u64 = 7;

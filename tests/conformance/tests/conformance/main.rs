@@ -14,10 +14,13 @@ mod character;
 mod chores;
 #[path = "../../../../scheme/portd/tests/common/mod.rs"]
 mod common;
+mod errors;
 mod file;
 mod image;
 mod invariants;
 mod layers;
+mod locks;
+mod made;
 mod placement;
 mod spied;
 mod stacks;
@@ -40,6 +43,21 @@ fn every_file_driver_is_the_model_in_every_placement() {
 #[test]
 fn every_layer_keeps_its_invariant_in_every_placement() {
     invariants::every_layer_keeps_its_invariant_in_every_placement();
+}
+
+#[test]
+fn every_documented_error_is_the_same_in_every_placement() {
+    errors::every_documented_error_is_the_same_in_every_placement();
+}
+
+#[test]
+fn what_several_do_at_once_ends_as_the_model_in_every_placement() {
+    file::what_several_do_at_once_ends_as_the_model_in_every_placement();
+}
+
+#[test]
+fn locks_are_the_model_in_every_placement() {
+    locks::locks_are_the_model_in_every_placement();
 }
 
 #[test]

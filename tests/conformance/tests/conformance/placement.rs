@@ -11,6 +11,7 @@ use crate::{
     common::World,
     image::MORE,
     invariants::KINDS,
+    locks::{Across, Here, Place},
     spied::{Placed, Spying},
 };
 
@@ -20,14 +21,7 @@ pub(crate) const ONE_PROGRAM: bool = true;
 /// Runs `check` on the topmost driver of a description, in each placement, whose name it is told.
 pub(crate) fn everywhere(text: &str, check: impl Fn(&str, Arc<dyn Driver>)) {
     let plan = plan(text, &MORE);
-    check("static", top(&plan, &Static));
-    check("neighbours", top(&plan, &Host));
-    let mut world = World::new();
-    let whole = text.to_string();
-    world
-        .start("port", move || serve("port", &whole, &MORE))
-        .unwrap_or_else(|error| panic!("{error}"));
-    world.root(|| check("service", Arc::new(Remote::connect("/scheme/port/top").unwrap())));
+    together(0, text, &check);
     let mut world = World::new();
     for (name, text) in apart(&plan, text, "") {
         let scheme = name.clone();
@@ -55,4 +49,30 @@ pub(crate) fn spied_everywhere(text: &str, check: impl Fn(&Placed)) {
         }
         world.root(|| check(&Placed::served(place, schemes)));
     }
+}
+
+/// The same in the name of a user, in those placements where all of the stack knows it: a driver in a
+/// daemon of its own knows who runs the daemon above.
+pub(crate) fn together(uid: u32, text: &str, check: &impl Fn(&str, Arc<dyn Driver>)) {
+    let plan = plan(text, &MORE);
+    check("static", top(&plan, &Static));
+    check("neighbours", top(&plan, &Host));
+    let world = serving(text);
+    let connect = || Arc::new(Remote::connect("/scheme/port/top").unwrap());
+    world.client(uid, uid, || check("service", connect()));
+}
+
+fn serving(text: &str) -> World {
+    let mut world = World::new();
+    let whole = text.to_string();
+    let started = world.start("port", move || serve("port", &whole, &MORE));
+    started.unwrap_or_else(|error| panic!("{error}"));
+    world
+}
+
+/// The same with locks.
+pub(crate) fn everywhere_with_locks(text: &str, check: impl Fn(&dyn Place)) {
+    check(&Here::alone());
+    check(&Here::serialized());
+    serving(text).root(|| check(&Across("/scheme/port/top".into())));
 }

@@ -81,8 +81,7 @@ pub(crate) fn block(size: usize) -> Vec<Stack> {
     ]
 }
 
-/// Devices that answer nobody, below layers that wait for no one. There is no mirror: where its
-/// halves are other processes, an abort ends its wait for one of them, and it then waits for the next.
+/// Devices that answer nobody, below layers that wait for no one.
 pub(crate) fn silent() -> Vec<Stack> {
     let lost =
         |name: &str, on: &str, how: &str| driver(name, "fault", &format!("on = \"{on}\"\n{how}"));
@@ -100,10 +99,93 @@ pub(crate) fn silent() -> Vec<Stack> {
         stack("dropped below frames", vec![disk(drop), top("pass", "frames = true")]),
         stack("dropped below trace", vec![disk(drop), top("trace", "")]),
         stack("dropped below tally", vec![disk(drop), top("tally", "")]),
-        stack("dropped below stripe", vec![disk(drop), other, driver("top", "stripe", both)]),
+        stack(
+            "dropped below stripe",
+            vec![disk(drop), other.clone(), driver("top", "stripe", both)],
+        ),
+        stack("dropped below mirror", vec![disk(drop), other, driver("top", "mirror", both)]),
         stack("null, dropped", vec![bottom("null", "", drop), top("pass", "")]),
         stack("zero, dropped", vec![bottom("zero", "", drop), top("trace", "")]),
     ]
+}
+
+/// Description of a RedoxFS, below what is called `top`.
+fn redoxfs(name: &str, more: &str) -> String {
+    [
+        driver("d1", "formatted", "size = \"2 MiB\""),
+        driver(name, "redoxfs", &format!("on = \"d1\"\n{more}")),
+    ]
+    .concat()
+}
+
+/// File systems that make no directory and answer nobody who wants one.
+pub(crate) fn stuck() -> Vec<Stack> {
+    let below = [
+        driver("fs", "tmpfs", "mode = 0o777\nsize = \"1 MiB\""),
+        driver("stuck", "stuck", "on = \"fs\""),
+    ]
+    .concat();
+    let stack = |kind: &'static str| Stack {
+        name: kind,
+        text: [below.clone(), driver("top", kind, "on = \"stuck\"")].concat(),
+        _key: None,
+    };
+    ["pass", "namecache", "quota"].map(stack).into()
+}
+
+/// Stacks of which each gives errors of its own, by a name for them.
+pub(crate) fn failing() -> Vec<Stack> {
+    let stack = |name, text: Vec<String>| Stack { name, text: text.concat(), _key: None };
+    let disk = |more: &str| driver("d1", "ramdisk", &format!("size = 65536\n{more}"));
+    let tmpfs = |more: &str| driver("fs", "tmpfs", &format!("mode = 0o777\n{more}"));
+    let on = |kind: &str, on: &str, more: &str| driver("top", kind, &format!("on = {on}\n{more}"));
+    let locked = || vec![disk("read_only = true")];
+    let mut all = vec![
+        stack("EIO", vec![disk(""), on("fault", "\"d1\"", "error = 1000")]),
+        stack(
+            "EIO",
+            vec![
+                disk(""),
+                driver("bad", "fault", "on = \"d1\"\nerror = 1000"),
+                on("trace", "\"bad\"", ""),
+            ],
+        ),
+        stack(
+            "EIO",
+            vec![
+                disk(""),
+                driver("d2", "ramdisk", "size = 65536"),
+                driver("f1", "fault", "on = \"d1\"\nerror = 1000"),
+                driver("f2", "fault", "on = \"d2\"\nerror = 1000"),
+                on("mirror", "[\"f1\", \"f2\"]", ""),
+            ],
+        ),
+        stack("EROFS", vec![driver("top", "ramdisk", "size = 65536\nread_only = true")]),
+        stack("ENOSPC of files", vec![driver("top", "tmpfs", "mode = 0o777\nsize = \"64 KiB\"")]),
+        stack("ENOSPC of files", vec![redoxfs("top", "")]),
+        stack("EROFS of files", vec![redoxfs("top", "read_only = true")]),
+        stack("EROFS of files", vec![redoxfs("fs", "read_only = true"), on("trace", "\"fs\"", "")]),
+        stack("names", vec![driver("top", "tmpfs", "mode = 0o777")]),
+        stack("names", vec![redoxfs("top", "")]),
+    ];
+    for kind in ["pass", "cache"] {
+        all.push(stack("EROFS", [locked(), vec![on(kind, "\"d1\"", "")]].concat()));
+    }
+    for kind in ["pass", "namecache", "quota", "perms"] {
+        all.push(stack("names", vec![tmpfs(""), on(kind, "\"fs\"", "")]));
+    }
+    all
+}
+
+/// Users' limits: for who is no root.
+pub(crate) fn limited() -> Stack {
+    let limits = "on = \"fs\"\nbytes = 10000\ninodes = 3";
+    let text = [
+        driver("fs", "tmpfs", "mode = 0o777"),
+        driver("limited", "quota", limits),
+        driver("top", "namecache", "on = \"limited\""),
+    ];
+    Stack { name: "limited", text: text.concat(), _key: None }
 }
 
 /// File systems whose root everybody may write.
@@ -129,6 +211,11 @@ pub(crate) fn file() -> Vec<Stack> {
         stack("namecache", on("namecache", "")),
         stack("quota", on("quota", "")),
         stack("perms", on("perms", "")),
+        stack("redoxfs", redoxfs("top", "")),
+        stack(
+            "namecache on redoxfs",
+            [redoxfs("fs", ""), driver("top", "namecache", "on = \"fs\"\nentries = 5")].concat(),
+        ),
         stack("five layers", all.concat()),
     ]
 }
