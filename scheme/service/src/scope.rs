@@ -68,7 +68,7 @@ impl Scope {
         if state.job != job && !left_out("scope-job") {
             return;
         }
-        state.interrupted = true;
+        state.interrupted = state.crossing.is_none() || !left_out("scope-late");
         match &state.crossing {
             // Where nobody takes it any more, what was crossed to is gone.
             Some((aborts, id)) => drop(aborts.send(*id)),
