@@ -2,13 +2,16 @@
 //!
 //! Another process's memory appears in pages of its own, at the same offset within the page, and
 //! disappears when the caller has its answer. A daemon that looks later faults, or finds zeros if
-//! it is in a program of its own.
+//! it is in a program of its own. Where the daemon is dead, its pages go with its last thread: a
+//! thread of this program ends where it enters the kernel next, and not at once.
 
 use std::ptr;
+use std::sync::Arc;
 
 use syscall::error::{EINVAL, ENOMEM, Error, Result};
 
 use super::memory::{Access, Buffer, PAGE};
+use super::process::Task;
 use super::space::{Lot, Space};
 use super::stats::Stats;
 
@@ -19,6 +22,8 @@ pub(crate) const DANGLING: usize = 1 << 62;
 pub(crate) struct Mapping {
     base: usize,
     pages: usize,
+    /// The daemon that sees them.
+    of: Option<Arc<Task>>,
 }
 
 impl Mapping {
@@ -31,7 +36,7 @@ impl Mapping {
         if base == libc::MAP_FAILED {
             return Err(Error::new(ENOMEM));
         }
-        Ok(Self { base: base as usize, pages })
+        Ok(Self { base: base as usize, pages, of: None })
     }
 
     fn make_read_only(&self) {
@@ -42,6 +47,11 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
+        if let Some(daemon) = self.of.take()
+            && daemon.is_dead()
+        {
+            return daemon.bury(Mapping { of: None, ..*self });
+        }
         // SAFETY: the pages are this mapping's own, and whoever still looks is meant to fault.
         unsafe { libc::munmap(self.base as *mut _, self.pages * PAGE) };
     }
@@ -204,6 +214,14 @@ impl Loan {
         Ok(Self { addr, len, source: None, pages: Some(pages), cost })
     }
 
+    /// Says which daemon sees it.
+    pub(crate) fn seen_by(mut self, daemon: &Arc<Task>) -> Self {
+        if let Some(Pages::Here(mapping)) = &mut self.pages {
+            mapping.of = Some(Arc::clone(daemon));
+        }
+        self
+    }
+
     /// Where the daemon finds it.
     pub(crate) fn addr(&self) -> u64 {
         self.addr as u64
@@ -305,5 +323,16 @@ mod tests {
         assert_eq!(shown, [0; 16]);
         loan.release().unwrap();
         assert_eq!(bytes, [0; 16]);
+    }
+
+    #[test]
+    fn what_a_daemon_saw_that_is_dead_stays_for_its_threads() {
+        let daemon = Task::new(1, "daemon", [0, 0], Space::Here);
+        let loan = Loan::path("a path", &Space::Here).unwrap().seen_by(&daemon);
+        let addr = loan.addr as *const u8;
+        daemon.end();
+        drop(loan);
+        // SAFETY: there as long as the process is; it was filled by `path`.
+        assert_eq!(unsafe { std::slice::from_raw_parts(addr, 6) }, b"a path");
     }
 }

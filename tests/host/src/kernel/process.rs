@@ -6,6 +6,7 @@ use syscall::error::{EBADF, Error, Result};
 
 use super::context::{Bell, Context, Rest, Sleepers};
 use super::description::Description;
+use super::lend::Mapping;
 use super::mmap::Grant;
 use super::space::Space;
 use super::stats::Counters;
@@ -31,6 +32,8 @@ pub(crate) struct Task {
     pub(crate) sleepers: Arc<Sleepers>,
     inner: Mutex<Inner>,
     gone: Condvar,
+    /// Pages that the dead process's threads may still look at.
+    buried: Mutex<Vec<Mapping>>,
 }
 
 struct Inner {
@@ -106,6 +109,7 @@ impl Task {
             sleepers: Arc::default(),
             inner: Mutex::new(inner),
             gone: Condvar::new(),
+            buried: Mutex::default(),
         }
     }
 
@@ -177,6 +181,11 @@ impl Task {
 
     pub(crate) fn is_dead(&self) -> bool {
         lock(&self.inner).dead
+    }
+
+    /// Keeps pages for as long as the process.
+    pub(crate) fn bury(&self, pages: Mapping) {
+        lock(&self.buried).push(pages);
     }
 
     /// Interrupts the threads that sleep; says how many.

@@ -70,13 +70,13 @@ impl UserScheme {
         if self.is_creator(cx) {
             return Ok(Loan::as_it_is(&buffer));
         }
-        Loan::buffer(buffer, &self.creator.space)
+        Ok(Loan::buffer(buffer, &self.creator.space)?.seen_by(&self.creator))
     }
 
     /// Lends a path, even an empty one. ESRCH as in [`Self::lend`].
     fn lend_path(&self, path: &str) -> Result<Loan> {
         self.check_alive()?;
-        Loan::path(path, &self.creator.space)
+        Ok(Loan::path(path, &self.creator.space)?.seen_by(&self.creator))
     }
 
     /// A request with the caller's ids in the last argument.
