@@ -142,7 +142,7 @@ fn errors(place: &dyn Place) {
     assert_eq!(check(0, 3, SHARED), Err(Errno::ESTALE));
     for op in [
         lock(5..5, SHARED, true),
-        unlock(6..5),
+        LockOp::Unlock { object: 1, start: 6, end: 5 },
         LockOp::Test { object: 1, start: 5, end: 5, mode: SHARED },
     ] {
         assert_eq!(one.ask(op), Err(Errno::EINVAL), "{op:?}");
