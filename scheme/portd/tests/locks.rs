@@ -4,7 +4,6 @@
 
 mod common;
 #[path = "ports/talk.rs"]
-#[allow(dead_code, reason = "the tests of ports use the rest")]
 mod talk;
 
 use std::{

@@ -29,7 +29,7 @@ fn read(list: &Path) -> Result<Tree> {
     serde_json::from_slice(&text).map_err(|why| failed(&why))
 }
 
-/// Writes the list that [`run`] reads.
+/// Writes the list that `compare` reads.
 #[cfg(not(target_os = "redox"))]
 pub fn write(list: &Path, tree: &Tree) -> Result<()> {
     let text = serde_json::to_vec(tree).map_err(|error| error.to_string())?;
