@@ -98,19 +98,18 @@ impl Right {
     fn send(self: &Arc<Right>, record: Record, data: Vec<u8>, pid: u32) -> Result<(), Errno> {
         let droppable = record.flags.contains(Flags::DROPPABLE);
         let charge = self.account.charge(data.len().max(record.room as usize))?;
-        let letter = Letter {
-            words: record.words,
-            data,
-            room: record.room,
-            flags: record.flags,
-            id: record.id,
-            from: self.cred,
-            pid,
-            charge: Some(charge),
-            ..Letter::default()
+        let fill = |letter: &mut Letter| {
+            letter.words = record.words;
+            letter.data = data;
+            letter.room = record.room;
+            letter.flags = record.flags;
+            letter.id = record.id;
+            letter.from = self.cred;
+            letter.pid = pid;
+            letter.charge = Some(charge);
         };
         let priority = record.flags.contains(Flags::PRIORITY);
-        let Some(message) = self.enter(record.id, letter, priority)? else {
+        let Some(message) = self.enter(record.id, fill, priority)? else {
             return self.refuse(record.id, Errno::EEXIST);
         };
         let reply = Arc::clone(self) as Arc<dyn ReplyPort<Letter>>;
@@ -126,20 +125,19 @@ impl Right {
     fn enter(
         &self,
         id: u64,
-        mut letter: Letter,
+        fill: impl FnOnce(&mut Letter),
         priority: bool,
     ) -> Result<Option<Message<Letter>>, Errno> {
         let state = &mut *lock(&self.state);
         self.check_room(state)?;
-        letter.holder.clone_from(&state.holder);
         let Entry::Vacant(place) = state.sends.entry(id) else { return Ok(None) };
-        let mut message = match state.spare.pop() {
-            Some(mut message) => {
-                *message.body_mut() = letter;
-                message
-            }
-            None => Message::new(letter),
-        };
+        // What was used before is empty.
+        let spare = state.spare.pop();
+        let mut message = spare.unwrap_or_else(|| Message::new(Letter::default()));
+        fill(message.body_mut());
+        if let Some(holder) = &state.holder {
+            message.body_mut().holder = Some(Arc::clone(holder));
+        }
         message.set_priority(priority);
         place.insert(message.ticket());
         Ok(Some(message))
