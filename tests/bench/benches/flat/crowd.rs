@@ -48,6 +48,8 @@ impl Crowd {
     pub(crate) fn world(self, step: Step) -> impl FnMut(u64) {
         let world = World::new();
         let port = world.client.enter(|| Fd::open(NAME, create(), 0o600).expect("a port"));
+        // The crowd takes its time: a port that nobody has used by then is gone.
+        world.client.enter(|| port.stat().expect("the port"));
         let held = self.gather(&world, &port);
         let right = world.client.enter(|| SendRight::open(NAME).expect("a right"));
         move |count| {
