@@ -26,6 +26,8 @@ pub(crate) struct Name {
 
 /// Where a request is. `W` aborts it where it waits, `K` where it is kept.
 enum Stage<W, K> {
+    /// Put off: nobody has begun with it.
+    PutOff,
     /// Before a driver that is busy.
     Waits(W),
     /// In the hands of a thread.
@@ -42,7 +44,7 @@ impl<W: Abort, K: Abort> Stage<W, K> {
             Stage::Waits(ticket) => ticket.abort(),
             Stage::Works(scope, job) => scope.interrupt(job),
             Stage::Kept(ticket) => ticket.abort(),
-            Stage::Asked => {}
+            Stage::PutOff | Stage::Asked => {}
         }
     }
 }
@@ -85,6 +87,13 @@ impl<W: Abort, K: Abort> Flights<W, K> {
         lock(&self.0).insert(name, Stage::Waits(ticket));
     }
 
+    /// A request is to be performed later on.
+    pub(crate) fn put_off(&self, name: Name) {
+        if !left_out("flight-put-off") {
+            lock(&self.0).insert(name, Stage::PutOff);
+        }
+    }
+
     /// It is worked on now. False where its abort has been asked for.
     pub(crate) fn works(&self, tag: u32, scope: &Arc<Scope>, job: u64) -> bool {
         match lock(&self.0).by_tag.get_mut(&tag) {
@@ -95,11 +104,6 @@ impl<W: Abort, K: Abort> Flights<W, K> {
             }
             None => true,
         }
-    }
-
-    /// It is worked on, and may come to wait.
-    pub(crate) fn begins(&self, name: Name, scope: &Arc<Scope>, job: u64) {
-        lock(&self.0).insert(name, Stage::Works(Arc::clone(scope), job));
     }
 
     /// A driver is about to keep it.

@@ -45,6 +45,7 @@ mod init;
 mod late;
 mod latency;
 mod layout;
+mod leader;
 mod limits;
 mod link;
 mod minter;

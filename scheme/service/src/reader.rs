@@ -1,16 +1,17 @@
 //! Who reads the socket. What is made of several messages waits for each of them, and where a
 //! driver keeps one the thread that read the request would not read the next: before it sleeps it
-//! sees to it that another one reads.
+//! sees to it that another one reads. One reads at a time (`leader.rs`).
 
 use std::{cell::RefCell, sync::Arc, thread};
+
+use agent::Errno;
 
 use crate::{
     late::Spare,
     relay::Relay,
     scope::Scope,
     serve::{Core, Tray},
-    socket::Ask,
-    stop::Stop,
+    socket::{Answer, Ask},
 };
 
 /// Threads that are started to read, at most. With all of them asleep nobody reads until one is
@@ -23,6 +24,8 @@ pub(crate) type Readers = Relay<Ask>;
 /// A request that the calling thread performs in place of reading.
 struct Turn {
     core: Arc<Core>,
+    /// The thread is the one that reads.
+    leads: bool,
     /// Another thread may be reading meanwhile.
     aside: bool,
 }
@@ -37,28 +40,34 @@ pub(crate) fn readers() -> Readers {
 }
 
 impl Core {
-    /// Performs requests that were put off, the calling thread's and those that others left.
+    /// Performs requests that were put off, the calling thread's and those that others left. `leads`
+    /// says whether the thread is the one that reads; answers whether it still is.
     #[cold]
-    pub(crate) fn perform_put_off(self: &Arc<Core>, tray: &mut Tray) {
+    pub(crate) fn perform_put_off(self: &Arc<Core>, tray: &mut Tray, mut leads: bool) -> bool {
         self.readers.put_off(tray.put_off.drain(..));
         while let Some(ask) = self.readers.next() {
-            self.dispatch(ask, tray);
-            self.answer_all(&mut tray.answers);
+            if ask.is_note() {
+                self.dispatch(ask, tray);
+            } else {
+                tray.put_off.push(ask);
+            }
             let Tray { put_off, spare, .. } = tray;
-            put_off.drain(..).for_each(|ask| self.take_turn(ask, spare));
+            put_off.drain(..).for_each(|ask| leads = self.take_turn(ask, spare, leads));
         }
+        leads
     }
 
-    fn take_turn(self: &Arc<Core>, ask: Ask, spare: &mut Spare) {
+    fn take_turn(self: &Arc<Core>, ask: Ask, spare: &mut Spare, leads: bool) -> bool {
         let scope = Scope::of_thread();
         let job = scope.next();
-        if !ask.is_note() {
-            // From here on: what cancels it may be read by another thread.
-            self.flights.begins(ask.name(), &scope, job);
-        }
-        TURN.set(Some(Turn { core: Arc::clone(self), aside: false }));
-        let answer = self.perform_late(&ask, spare);
-        if TURN.take().is_some_and(|turn| turn.aside) {
+        let wanted = ask.is_note() || self.flights.works(ask.tag(), &scope, job);
+        TURN.set(Some(Turn { core: Arc::clone(self), leads, aside: false }));
+        let answer = match wanted {
+            true => self.perform_late(&ask, spare),
+            false => Some(Answer::error(Errno::ECANCELED)),
+        };
+        let aside = TURN.take().is_some_and(|turn| turn.aside);
+        if aside {
             self.readers.join();
         }
         // An abort that comes too late is not the next request's.
@@ -69,10 +78,14 @@ impl Core {
             }
             self.answer(ask, answer);
         }
+        leads && !aside
     }
 
     /// Has another thread read, and perform what is put off, where that is needed.
-    fn relieve(self: &Arc<Core>) {
+    fn relieve(self: &Arc<Core>, leads: bool) {
+        if leads {
+            self.leader.step_down();
+        }
         if !self.readers.leave() {
             return;
         }
@@ -80,9 +93,10 @@ impl Core {
         let thread = thread::Builder::new().name(format!("requests for {}", self.scheme));
         let started = thread.spawn(move || {
             core.readers.join();
-            core.perform_put_off(&mut Tray::default());
+            core.perform_put_off(&mut Tray::default(), false);
             // It ends with the socket; an error is the first thread's to tell.
-            let _ = core.serve(&Stop::new());
+            let _ = core.serve(None);
+            core.readers.ended();
         });
         if started.is_err() {
             self.readers.not_started();
@@ -95,7 +109,7 @@ pub(crate) fn step_aside() {
     TURN.with_borrow_mut(|turn| {
         if let Some(turn) = turn.as_mut().filter(|turn| !turn.aside) {
             turn.aside = true;
-            turn.core.relieve();
+            turn.core.relieve(turn.leads);
         }
     });
 }

@@ -13,13 +13,16 @@ pub(crate) struct Relay<T> {
     started: AtomicUsize,
     most: usize,
     put_off: Mutex<VecDeque<T>>,
+    /// What was read and comes after something that is put off.
+    behind: Mutex<VecDeque<T>>,
 }
 
 impl<T> Relay<T> {
     /// Nobody reads yet; `most` threads are started at most.
     pub(crate) fn new(most: usize) -> Relay<T> {
         let [free, started] = [0, 0].map(AtomicUsize::new);
-        Relay { free, started, most, put_off: Mutex::new(VecDeque::new()) }
+        let [put_off, behind] = [(); 2].map(|()| Mutex::new(VecDeque::new()));
+        Relay { free, started, most, put_off, behind }
     }
 
     /// The calling thread begins to read, or reads on after it slept.
@@ -35,6 +38,24 @@ impl<T> Relay<T> {
     /// What is to be performed next.
     pub(crate) fn next(&self) -> Option<T> {
         lock(&self.put_off).pop_front()
+    }
+
+    /// Something is to be dispatched before anything else is read, and after what is put off.
+    #[cfg_attr(loom, allow(dead_code))]
+    pub(crate) fn leave_behind(&self, one: T) {
+        lock(&self.behind).push_back(one);
+    }
+
+    /// True where there is something like that.
+    #[cfg_attr(loom, allow(dead_code))]
+    pub(crate) fn has_behind(&self) -> bool {
+        !lock(&self.behind).is_empty()
+    }
+
+    /// All of it.
+    #[cfg_attr(loom, allow(dead_code))]
+    pub(crate) fn left_behind(&self) -> VecDeque<T> {
+        std::mem::take(&mut *lock(&self.behind))
     }
 
     /// The calling thread is about to sleep. True where another one is to be started in its place:
@@ -55,5 +76,12 @@ impl<T> Relay<T> {
     /// A thread that was to be started is not there.
     pub(crate) fn not_started(&self) {
         self.started.fetch_sub(1, Relaxed);
+    }
+
+    /// A thread that was started reads no more.
+    #[cfg_attr(loom, allow(dead_code))]
+    pub(crate) fn ended(&self) {
+        self.free.fetch_sub(1, Relaxed);
+        self.not_started();
     }
 }

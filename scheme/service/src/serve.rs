@@ -14,6 +14,7 @@ use crate::{
     handle::{Handle, Handles, Place},
     init::Failure,
     late::{Asked, Spare, Then, Work},
+    leader::Leader,
     limits::Budget,
     mount::{Asker, Mount},
     ops::Std,
@@ -36,6 +37,7 @@ pub(crate) struct Core {
     pub(crate) handles: Handles,
     pub(crate) flights: Flights,
     pub(crate) readers: Readers,
+    pub(crate) leader: Leader,
     pub(crate) windows: Arc<Budget>,
     pub(crate) stats: Stats,
     pub(crate) plan: String,
@@ -65,29 +67,91 @@ pub(crate) enum Root {
 }
 
 impl Core {
-    /// Serves requests, as [`Service::run_until`].
-    pub(crate) fn serve(self: &Arc<Core>, stop: &Stop) -> Result<(), Failure> {
+    /// Serves requests, as [`Service::run_until`]. Without a stop, for as long as nobody who has
+    /// one is asked to.
+    pub(crate) fn serve(self: &Arc<Core>, stop: Option<&Stop>) -> Result<(), Failure> {
+        self.leader.lead();
+        self.catch_up(&mut Tray::default(), stop);
+        let ended = self.read_on(stop);
+        // Nobody reads on after a stop.
+        if !stop.is_some_and(Stop::asked) {
+            self.leader.step_down();
+        }
+        ended
+    }
+
+    /// Reads requests, in the lead whenever it does.
+    fn read_on(self: &Arc<Core>, stop: Option<&Stop>) -> Result<(), Failure> {
         let (mut asks, mut tray) = (Asks::new(), Tray::default());
         loop {
             match self.socket.read(&mut asks) {
                 Ok(()) if asks.is_empty() => return Ok(()),
                 Ok(()) => {}
-                Err(Errno::EINTR | Errno::EAGAIN) if stop.asked() => return self.wind_up(),
-                Err(Errno::EINTR | Errno::EAGAIN) => continue,
-                Err(Errno::EBADF | Errno::ENODEV) => return Ok(()),
-                Err(errno) => return Err(Failure::new("read requests for", &self.scheme, errno)),
+                Err(errno) => match self.not_read(errno, stop) {
+                    None => continue,
+                    Some(ended) => return ended,
+                },
             }
             for ask in asks.drain() {
-                // What comes after a request that may wait comes after it: a close, say.
                 match tray.put_off.is_empty() {
                     true => self.dispatch(ask, &mut tray),
-                    false => tray.put_off.push(ask),
+                    false => self.follow(ask, &mut tray),
                 }
             }
             self.socket.answer_all(&mut tray.answers);
             if !tray.put_off.is_empty() {
-                self.perform_put_off(&mut tray);
+                self.catch_up(&mut tray, stop);
             }
+        }
+    }
+
+    /// Performs what is put off, and dispatches what comes after that. Then there is nothing that
+    /// was read before and that a cancel does not find.
+    #[cold]
+    fn catch_up(self: &Arc<Core>, tray: &mut Tray, stop: Option<&Stop>) {
+        loop {
+            if !self.perform_put_off(tray, true) {
+                // Until the thread may read again, or is asked to stop.
+                stop.into_iter().for_each(|stop| stop.hang_bell(&self.socket));
+                self.leader.lead();
+            }
+            for ask in self.readers.left_behind() {
+                match tray.put_off.is_empty() {
+                    true => self.dispatch(ask, tray),
+                    false => self.follow(ask, tray),
+                }
+            }
+            self.socket.answer_all(&mut tray.answers);
+            if tray.put_off.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Dispatches what comes after a request that may wait, unless it has to follow: a close comes
+    /// after whatever it may be the end of, and what comes after a close was asked after it.
+    #[cold]
+    fn follow(self: &Arc<Core>, ask: Ask, tray: &mut Tray) {
+        let cancel = ask.is(Opcode::Cancel);
+        if self.readers.has_behind() || !cancel && tray.put_off.iter().any(Ask::is_note) {
+            self.readers.leave_behind(ask);
+        } else if ask.is_note() && !cancel {
+            tray.put_off.push(ask);
+        } else {
+            self.dispatch(ask, tray);
+        }
+    }
+
+    /// What becomes of a thread whose read gave an error; it reads again where that is nothing.
+    #[cold]
+    fn not_read(&self, errno: Errno, stop: Option<&Stop>) -> Option<Result<(), Failure>> {
+        match errno {
+            Errno::EINTR | Errno::EAGAIN if stop.is_some_and(Stop::asked) => Some(self.wind_up()),
+            // Who waits for the lead is asked to stop.
+            Errno::EAGAIN if stop.is_none() && self.leader.is_awaited() => Some(Ok(())),
+            Errno::EINTR | Errno::EAGAIN => None,
+            Errno::EBADF | Errno::ENODEV => Some(Ok(())),
+            errno => Some(Err(Failure::new("read requests for", &self.scheme, errno))),
         }
     }
 
@@ -181,6 +245,9 @@ impl Core {
         let mount = handle.as_deref().and_then(|handle| self.home(handle, &ask));
         let Some(worker) = mount.and_then(|mount| mount.worker.get()) else {
             if mount.is_some_and(|_| waits(handle.as_deref(), &ask)) {
+                if !ask.is_note() {
+                    self.flights.put_off(ask.name());
+                }
                 return tray.put_off.push(ask);
             }
             if let Some(answer) = self.perform(handle.as_ref(), &ask, &mut tray.spare) {
@@ -293,11 +360,6 @@ impl Core {
             }
             _ => {}
         }
-    }
-
-    /// Answers requests, and empties the list.
-    pub(crate) fn answer_all(&self, answers: &mut Answers) {
-        self.socket.answer_all(answers);
     }
 
     /// Answers a request late.

@@ -12,6 +12,7 @@ use crate::{
     chores::{self, Chores},
     handle::Handles,
     init::{self, Failure},
+    leader::Leader,
     limits::{Budget, Limits},
     minter::{self, Minter},
     mount::Mount,
@@ -103,6 +104,7 @@ impl Service {
             handles: Handles::default(),
             flights: Flights::new(),
             readers: reader::readers(),
+            leader: Leader::default(),
             windows: Budget::new(Limits::default().windows),
             stats: Stats::new(rows),
             plan,
@@ -153,7 +155,7 @@ impl Service {
         self.root.take().map_or(Ok(()), |root| init::notify(&self.name, root, pipe))
     }
 
-    /// Serves requests until the socket is closed. Several threads may do it.
+    /// Serves requests until the socket is closed. Of several threads that do, one reads at a time.
     pub fn run(&self) -> Result<(), Failure> {
         self.run_until(&Stop::new())
     }
@@ -169,7 +171,7 @@ impl Service {
     fn serve_until(&self, stop: &Stop) -> Result<(), Failure> {
         stop.watch(self.core.socket.number());
         self.core.readers.join();
-        self.core.serve(stop)
+        self.core.serve(Some(stop))
     }
 }
 

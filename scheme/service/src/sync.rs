@@ -2,11 +2,9 @@
 //! place: those try every order of events, and can leave out one named step.
 
 pub(crate) use std::{
-    sync::{Arc, atomic::AtomicUsize, mpsc::Sender},
+    sync::{Arc, Condvar, Mutex as SleepLock, PoisonError, atomic::AtomicUsize, mpsc::Sender},
     thread, thread_local,
 };
-
-use std::sync::PoisonError;
 
 /// A lock for short updates, never held while anything is waited for. The one of Redox's libc
 /// calls the kernel each time that it is let go of, whether anybody waits for it or not.
@@ -20,7 +18,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// The same of a lock that is held for long: who waits for it sleeps.
-pub(crate) fn hold<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub(crate) fn hold<T>(mutex: &SleepLock<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -57,6 +57,12 @@ fn name(id: u32) -> Name {
 #[test]
 fn an_abort_of_a_request_that_waits_comes_to_it_or_to_who_works_on_it() {
     model(3, || {
+/// A request is worked on.
+fn begin(flights: &Table, id: u32, scope: &Arc<Scope>) {
+    flights.put_off(name(id));
+    assert!(flights.works(5, scope, scope.next()));
+}
+
         let flights = table();
         flights.waits(name(1), Gone);
         let other = flights.clone();
@@ -78,8 +84,7 @@ fn an_abort_of_a_request_that_waits_comes_to_it_or_to_who_works_on_it() {
 fn an_abort_of_a_request_comes_to_the_driver_that_keeps_its_message() {
     model(3, || {
         let flights = table();
-        let scope = Scope::of_thread();
-        flights.begins(name(1), &scope, scope.next());
+        begin(&flights, 1, &Scope::of_thread());
         let other = flights.clone();
         let aborting = thread::spawn(move || assert!(other.abort_named(3, Some(1))));
         // Nothing but the abort ends the message; no reply at all is a leak.
@@ -98,11 +103,11 @@ fn an_abort_of_a_request_that_is_over_is_not_that_of_the_next_with_its_tag() {
     model(3, || {
         let flights = table();
         let scope = Scope::of_thread();
-        flights.begins(name(1), &scope, scope.next());
+        begin(&flights, 1, &scope);
         let other = flights.clone();
         let aborting = thread::spawn(move || other.abort_named(3, Some(1)));
         flights.over(5);
-        flights.begins(name(2), &scope, scope.next());
+        begin(&flights, 2, &scope);
         aborting.join().unwrap();
         assert!(!interrupted());
         flights.over(5);
