@@ -4,6 +4,7 @@
 pub(crate) use std::{
     sync::{Arc, Condvar, Mutex as SleepLock, PoisonError, atomic::AtomicUsize, mpsc::Sender},
     thread, thread_local,
+    time::Instant,
 };
 
 /// A lock for short updates, never held while anything is waited for. The one of Redox's libc

@@ -5,6 +5,8 @@
 mod flights;
 #[path = "../../../scheme/service/src/port/listeners.rs"]
 mod listeners;
+#[path = "../../../scheme/service/src/port/pushed.rs"]
+mod pushed;
 #[allow(dead_code, reason = "another suite has the rest")]
 #[path = "../../../scheme/service/src/scope.rs"]
 mod scope;
@@ -18,12 +20,13 @@ use flights::{Abort, Flights, Name};
 use listeners::Listeners;
 use loom::{
     sync::{
-        Mutex,
+        Mutex, Notify,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
     thread,
 };
 use models::{Body, Shelf, Target, model, once, sync};
+use pushed::PushedBack;
 use scope::{Scope, interrupted};
 use served::Served;
 
@@ -54,15 +57,15 @@ fn name(id: u32) -> Name {
     Name { handle: 3, id: Some(id), tag: 5 }
 }
 
-#[test]
-fn an_abort_of_a_request_that_waits_comes_to_it_or_to_who_works_on_it() {
-    model(3, || {
 /// A request is worked on.
 fn begin(flights: &Table, id: u32, scope: &Arc<Scope>) {
     flights.put_off(name(id));
     assert!(flights.works(5, scope, scope.next()));
 }
 
+#[test]
+fn an_abort_of_a_request_that_waits_comes_to_it_or_to_who_works_on_it() {
+    model(3, || {
         let flights = table();
         flights.waits(name(1), Gone);
         let other = flights.clone();
@@ -208,5 +211,69 @@ fn all_who_listen_hear_of_several_messages() {
         queue.take(2);
         taking.join().unwrap();
         putting.join().unwrap();
+    });
+}
+
+/// A port that is full, and senders who sleep until they are told of room.
+struct Full {
+    room: Mutex<usize>,
+    pushed_back: PushedBack<Arc<Notify>>,
+}
+
+impl Full {
+    fn new() -> Arc<Full> {
+        Arc::new(Full { room: Mutex::new(0), pushed_back: PushedBack::new() })
+    }
+
+    fn is_full(&self) -> bool {
+        *self.room.lock().unwrap() == 0
+    }
+
+    /// Takes so many messages off at once.
+    fn make_room(&self, count: usize) {
+        *self.room.lock().unwrap() += count;
+        self.pushed_back.tell(|| self.is_full(), |who| who.notify());
+    }
+
+    /// Puts one message in, and sleeps before that until there is room.
+    fn put(&self, key: u64) {
+        let told = Arc::new(Notify::new());
+        while !self.puts() {
+            if self.pushed_back.push_back(key, told.clone(), || self.is_full()) {
+                told.wait();
+            }
+        }
+    }
+
+    fn puts(&self) -> bool {
+        let room = &mut *self.room.lock().unwrap();
+        let puts = *room > 0;
+        *room -= usize::from(puts);
+        puts
+    }
+}
+
+#[test]
+fn who_is_pushed_back_hears_of_room_that_is_made_meanwhile() {
+    model(3, || {
+        let port = Full::new();
+        let other = port.clone();
+        let taking = thread::spawn(move || other.make_room(1));
+        port.put(1);
+        taking.join().unwrap();
+    });
+}
+
+#[test]
+fn all_who_are_pushed_back_hear_of_room_for_several() {
+    model(2, || {
+        let port = Full::new();
+        let other = port.clone();
+        let putting = thread::spawn(move || other.put(1));
+        let other = port.clone();
+        let taking = thread::spawn(move || other.make_room(2));
+        port.put(2);
+        putting.join().unwrap();
+        taking.join().unwrap();
     });
 }

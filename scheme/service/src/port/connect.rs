@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use agent::{Errno, Message, ReplyPort, Ticket};
 use libredox::Fd;
 
-use super::{Ports, Waits, letter::Letter, served::abort};
+use super::{Ports, Waits, clock::Expire, letter::Letter, served::abort};
 use crate::{
     handle::{Mutex, lock},
     socket::{Answer, Ask},
@@ -52,17 +52,19 @@ impl Opening {
         let _ = self.answer(Answer::error(errno));
     }
 
-    /// The service took too long.
-    pub(crate) fn expire(&self) {
-        self.give_up(Errno::ETIMEDOUT);
-    }
-
     pub(crate) fn give_up(&self, errno: Errno) {
         self.refuse(errno);
         let ticket = lock(&self.state).ticket.take();
         if let Some(ticket) = ticket {
             abort(&ticket);
         }
+    }
+}
+
+/// The service took too long.
+impl Expire for Opening {
+    fn expire(&self) {
+        self.give_up(Errno::ETIMEDOUT);
     }
 }
 

@@ -14,6 +14,7 @@ use super::{
     letter::{Account, Letter},
     listeners::Listeners,
     locks::{Holder, Locks},
+    pushed::PushedBack,
     receive::Receive,
     right::Right,
 };
@@ -41,8 +42,8 @@ pub(crate) struct UserPort {
     receivers: Mutex<HashMap<u64, Weak<Receive>>>,
     /// Those that want to hear of the next message.
     listening: Listeners<Weak<Receive>>,
-    /// Rights that were pushed back, by their tokens.
-    pushed_back: Mutex<HashMap<u64, Weak<Right>>>,
+    /// Rights, by their tokens.
+    pushed_back: PushedBack<Weak<Right>>,
     /// Those who put several messages in and ring afterwards.
     batches: Batches,
 }
@@ -118,7 +119,7 @@ impl UserPort {
                 attr: Mutex::new(attr),
                 receivers: Mutex::default(),
                 listening: Listeners::new(),
-                pushed_back: Mutex::default(),
+                pushed_back: PushedBack::new(),
                 batches: Batches::new(),
             }
         })
@@ -172,14 +173,14 @@ impl UserPort {
         self.queue.len() >= MAX_QUEUED
     }
 
-    /// Tells `right` once there is room.
-    pub(crate) fn push_back(&self, token: u64, right: &Weak<Right>) {
-        lock(&self.pushed_back).insert(token, Weak::clone(right));
+    /// Tells `right` once there is room. False where there is.
+    pub(crate) fn push_back(&self, token: u64, right: &Weak<Right>) -> bool {
+        self.pushed_back.push_back(token, Weak::clone(right), || self.is_full())
     }
 
     /// A right that is gone need not be told.
     pub(crate) fn forget(&self, token: u64) {
-        lock(&self.pushed_back).remove(&token);
+        self.pushed_back.forget(token);
     }
 
     pub(crate) fn send(&self, message: Message<Letter>, reply: &Arc<dyn ReplyPort<Letter>>) {
@@ -260,11 +261,8 @@ impl UserPort {
 
     /// Those who were pushed back are told, where there is room again.
     pub(crate) fn tell_of_room(&self) {
-        if self.is_full() {
-            return;
-        }
-        let pushed_back = std::mem::take(&mut *lock(&self.pushed_back));
-        pushed_back.values().filter_map(Weak::upgrade).for_each(|right| right.tell());
+        let told = |right: Weak<Right>| right.upgrade().into_iter().for_each(|right| right.tell());
+        self.pushed_back.tell(|| self.is_full(), told);
     }
 
     /// Does something with each receive right. It may lead back to the port, so no lock is held.

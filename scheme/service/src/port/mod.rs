@@ -7,7 +7,8 @@
 //! | `right`, `send`, `back` | a send right, what is written to it, and its reply port |
 //! | `receive` | a receive right |
 //! | `served` | what was taken, and the calls made on its behalf |
-//! | `hub`, `batches`, `listeners` | the port between them; several messages that are rung for once; who is told |
+//! | `hub`, `batches` | the port between them; several messages that are rung for once |
+//! | `listeners`, `pushed` | who is told of messages, and of room |
 //! | `locks` | a port that is the service's own: byte-range locks |
 //! | `letter` | what a message is, and who pays for it |
 //! | `desk` | reads that wait, and events |
@@ -30,6 +31,7 @@ mod locks;
 mod names;
 mod receive;
 mod requests;
+mod pushed;
 mod right;
 mod send;
 mod served;
@@ -53,6 +55,7 @@ use self::{
     hub::UserPort,
     letter::{Accounts, Letter},
     locks::Locks,
+    connect::Opening,
     names::{Dir, Named},
     receive::Receive,
     right::Right,
@@ -109,7 +112,7 @@ pub(crate) struct Ports {
     tokens: Mutex<FxHashMap<u64, Weak<Right>>>,
     served: Served<Ticket<Letter>>,
     accounts: Arc<Accounts>,
-    clock: Clock,
+    clock: Clock<Opening>,
     serials: AtomicU64,
     numbers: AtomicU32,
     random: RandomState,

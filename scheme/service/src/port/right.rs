@@ -122,12 +122,8 @@ impl Right {
         if state.desk.is_closed() {
             return Err(Errno::EBADF);
         }
-        if self.port.is_full() {
-            self.port.push_back(self.token, &self.this);
-            // There may have been room meanwhile, and nobody told.
-            if self.port.is_full() {
-                return Err(Errno::EAGAIN);
-            }
+        if self.port.is_full() && self.port.push_back(self.token, &self.this) {
+            return Err(Errno::EAGAIN);
         }
         if state.outstanding() < MAX_OUTSTANDING { Ok(()) } else { Err(Errno::EAGAIN) }
     }
