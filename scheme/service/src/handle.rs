@@ -255,12 +255,7 @@ impl Handles {
     }
 
     /// Adds a handle; its number. `EMFILE` where too many are open, or too many of one user's.
-    pub(crate) fn insert(&self, handle: Handle) -> Result<u64, Errno> {
-        self.insert_shared(&Arc::new(handle))
-    }
-
-    /// The same for a handle that its maker still needs.
-    pub(crate) fn insert_shared(&self, handle: &Arc<Handle>) -> Result<u64, Errno> {
+    pub(crate) fn insert(&self, handle: &Arc<Handle>) -> Result<u64, Errno> {
         let open = &mut *self.write();
         let uid = handle.payer;
         let count = open.slots.len() - open.free.len();
@@ -308,8 +303,9 @@ impl Handles {
 mod tests {
     use super::*;
 
-    fn handle(uid: u32) -> Handle {
-        Handle::new(Place::Names, Cred { uid, gid: 0 }, OpenFlags::READ, Vec::new())
+    fn handle(uid: u32) -> Arc<Handle> {
+        let cred = Cred { uid, gid: 0 };
+        Arc::new(Handle::new(Place::Names, cred, OpenFlags::READ, Vec::new()))
     }
 
     #[test]
@@ -317,7 +313,7 @@ mod tests {
         let handles = Handles::default();
         let mut gone = Vec::new();
         for uid in 0..5 {
-            let numbers = [uid, uid + 10].map(|uid| handles.insert(handle(uid)).unwrap());
+            let numbers = [uid, uid + 10].map(|uid| handles.insert(&handle(uid)).unwrap());
             assert!(!numbers.contains(&0), "0 is the root");
             for (number, uid) in numbers.into_iter().zip([uid, uid + 10]) {
                 assert_eq!(handles.get(number).unwrap().cred.uid, uid);
@@ -344,11 +340,11 @@ mod tests {
     fn what_one_user_has_open_is_limited_and_given_back() {
         let handles = Handles::default();
         let of_user = Limits::default().handles.of_user;
-        let mut held: Vec<_> = (0..of_user).map(|_| handles.insert(handle(7)).unwrap()).collect();
-        assert_eq!(handles.insert(handle(7)), Err(Errno::EMFILE));
-        held.push(handles.insert(handle(8)).unwrap());
+        let mut held: Vec<_> = (0..of_user).map(|_| handles.insert(&handle(7)).unwrap()).collect();
+        assert_eq!(handles.insert(&handle(7)), Err(Errno::EMFILE));
+        held.push(handles.insert(&handle(8)).unwrap());
         handles.remove(held.swap_remove(0)).unwrap();
-        held.push(handles.insert(handle(7)).unwrap());
+        held.push(handles.insert(&handle(7)).unwrap());
         held.into_iter().for_each(|number| drop(handles.remove(number).unwrap()));
         assert!(handles.write().by_user.is_empty(), "nobody is remembered");
     }
@@ -357,10 +353,10 @@ mod tests {
     fn what_all_have_open_is_limited_and_root_has_no_other_limit() {
         let handles = Handles::default();
         handles.set_bounds(Bound { of_user: 2, of_all: 5 }, Limits::default().nodes);
-        let four: Result<Vec<_>, _> = (0..4).map(|_| handles.insert(handle(0))).collect();
+        let four: Result<Vec<_>, _> = (0..4).map(|_| handles.insert(&handle(0))).collect();
         assert!(four.is_ok());
-        handles.insert(handle(7)).unwrap();
-        assert_eq!(handles.insert(handle(8)), Err(Errno::EMFILE));
-        assert_eq!(handles.insert(handle(0)), Err(Errno::EMFILE));
+        handles.insert(&handle(7)).unwrap();
+        assert_eq!(handles.insert(&handle(8)), Err(Errno::EMFILE));
+        assert_eq!(handles.insert(&handle(0)), Err(Errno::EMFILE));
     }
 }

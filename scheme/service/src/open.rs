@@ -166,7 +166,7 @@ impl Core {
 
     fn opened(&self, handle: Handle) -> Result<Answer, Errno> {
         let positioned = handle.is_positioned();
-        Ok(Answer::opened(self.handles.insert(handle)?, positioned))
+        Ok(Answer::opened(self.add_handle(&Arc::new(handle))?, positioned))
     }
 
     /// Opens `path` below a node of a mount.

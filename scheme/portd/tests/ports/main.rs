@@ -10,6 +10,7 @@ mod chains;
 mod changes;
 mod connect;
 mod events;
+mod lost;
 mod misuse;
 mod model;
 mod pair;

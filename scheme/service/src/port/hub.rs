@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Weak},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use agent::{Errno, Message, MessageId, Port, ReplyPort, SpinPort, Watch};
@@ -32,7 +32,6 @@ const DIRECT: u16 = 0o1000;
 pub(crate) struct UserPort {
     /// The name that it was made by.
     pub(crate) path: Vec<u8>,
-    made: Instant,
     queue: Arc<SpinPort<Letter>>,
     /// Where messages go: there, or to the service's own locks.
     target: Arc<dyn Port<Letter>>,
@@ -109,7 +108,6 @@ impl UserPort {
             let queue = SpinPort::watched(MAX_QUEUED, Arc::new(Bell(Weak::clone(this))));
             UserPort {
                 path,
-                made: Instant::now(),
                 target: match &locks {
                     Some(locks) => Arc::clone(locks) as Arc<dyn Port<Letter>>,
                     None => Arc::clone(&queue) as Arc<dyn Port<Letter>>,
@@ -217,12 +215,9 @@ impl UserPort {
 
     /// The handle of who made the port, where that has not been used for as long as `limit`.
     pub(crate) fn unclaimed(&self, limit: Duration) -> Option<u64> {
-        if self.made.elapsed() < limit {
-            return None;
-        }
-        let receivers = lock(&self.receivers);
         // Another right is made of the first one, by its use.
-        receivers.values().next().and_then(Weak::upgrade)?.unclaimed()
+        let first = lock(&self.receivers).values().next().and_then(Weak::upgrade);
+        first?.unclaimed(limit)
     }
 
     /// True where every receive right is held by the chain: whoever waits for this port then

@@ -6,6 +6,7 @@
 //! | `requests` | what comes for a handle on a port; opens, names, attributes |
 //! | `right`, `send`, `back` | a send right, what is written to it, and its reply port |
 //! | `receive` | a receive right |
+//! | `claim`, `sweep` | whether anybody has a right, and what becomes of those that nobody has |
 //! | `served` | what was taken, and the calls made on its behalf |
 //! | `hub`, `batches` | the port between them; several messages that are rung for once |
 //! | `listeners`, `pushed` | who is told of messages, and of room |
@@ -21,6 +22,7 @@
 
 mod back;
 mod batches;
+mod claim;
 mod clock;
 mod connect;
 mod desk;
@@ -29,12 +31,13 @@ mod letter;
 mod listeners;
 mod locks;
 mod names;
+mod pushed;
 mod receive;
 mod requests;
-mod pushed;
 mod right;
 mod send;
 mod served;
+mod sweep;
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -52,14 +55,15 @@ use rustc_hash::FxHashMap;
 
 use self::{
     clock::Clock,
+    connect::Opening,
     hub::UserPort,
     letter::{Accounts, Letter},
     locks::Locks,
-    connect::Opening,
     names::{Dir, Named},
     receive::Receive,
     right::Right,
     served::Served,
+    sweep::Sweeps,
 };
 use crate::{
     handle::{Mutex, lock},
@@ -85,6 +89,26 @@ impl PortPlace {
             PortPlace::Send(right) => right.close(),
             PortPlace::Receive(receive) => receive.close(),
         }
+    }
+
+    /// The holder uses what it has.
+    #[inline]
+    fn stake(&self) {
+        match self {
+            PortPlace::Names => {}
+            PortPlace::Send(right) => right.claim.stake(),
+            PortPlace::Receive(receive) => receive.claim.stake(),
+        }
+    }
+
+    /// The number of a right that nobody has used for as long as `limit`, and who opened it.
+    fn unclaimed(&self, limit: Duration) -> Option<(u64, u32)> {
+        let (number, claim) = match self {
+            PortPlace::Names => return None,
+            PortPlace::Send(right) => (right.number(), &right.claim),
+            PortPlace::Receive(receive) => (receive.number(), &receive.claim),
+        };
+        (number != 0 && claim.is_open(limit)).then(|| (number, claim.opener()))
     }
 
     fn set_number(&self, number: u64) {
@@ -113,6 +137,7 @@ pub(crate) struct Ports {
     served: Served<Ticket<Letter>>,
     accounts: Arc<Accounts>,
     clock: Clock<Opening>,
+    sweeps: Sweeps,
     serials: AtomicU64,
     numbers: AtomicU32,
     random: RandomState,
@@ -128,6 +153,7 @@ impl Ports {
             served: Served::new(),
             accounts: Arc::default(),
             clock: Clock::new(),
+            sweeps: Sweeps::default(),
             serials: AtomicU64::new(1),
             numbers: AtomicU32::new(1),
             random: RandomState::new(),

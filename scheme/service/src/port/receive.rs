@@ -2,10 +2,8 @@
 
 use std::{
     collections::VecDeque,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::{Arc, Weak},
+    time::Duration,
 };
 
 use agent::{Access, Errno, Exchange, Kept, MessageId, Status};
@@ -16,6 +14,7 @@ use syscall::flag::EventFlags;
 
 use super::{
     Ports, Waits,
+    claim::Claim,
     desk::{Desk, Done},
     hub::UserPort,
     letter::Letter,
@@ -34,8 +33,7 @@ pub(crate) struct Receive {
     pub(crate) cred: Cred,
     id: u64,
     this: Weak<Receive>,
-    /// Its holder has used it.
-    claimed: AtomicBool,
+    pub(super) claim: Claim,
     state: Mutex<State>,
 }
 
@@ -88,14 +86,19 @@ impl Taken {
 }
 
 impl Receive {
-    pub(crate) fn new(ports: &Arc<Ports>, port: &Arc<UserPort>, cred: Cred) -> Arc<Receive> {
+    pub(crate) fn new(
+        ports: &Arc<Ports>,
+        port: &Arc<UserPort>,
+        cred: Cred,
+        claim: Claim,
+    ) -> Arc<Receive> {
         let receive = Arc::new_cyclic(|this| Receive {
             ports: Arc::clone(ports),
             port: Arc::clone(port),
             cred,
             id: ports.serial(),
             this: Weak::clone(this),
-            claimed: AtomicBool::new(false),
+            claim,
             state: Mutex::default(),
         });
         port.add(&receive);
@@ -110,16 +113,15 @@ impl Receive {
         lock(&self.state).desk.set_number(number);
     }
 
-    /// The handle's number, where nobody has used it yet: who opened it may have died meanwhile,
-    /// which no scheme is told.
-    pub(crate) fn unclaimed(&self) -> Option<u64> {
-        let number = lock(&self.state).desk.number();
-        (number != 0 && !self.claimed.load(Relaxed)).then_some(number)
+    /// The handle's number; 0 where it has none yet.
+    pub(crate) fn number(&self) -> u64 {
+        lock(&self.state).desk.number()
     }
 
-    /// The holder uses the right.
-    pub(crate) fn claim(&self) {
-        self.claimed.store(true, Relaxed);
+    /// The same, where nobody has used it for as long as `limit`.
+    pub(crate) fn unclaimed(&self, limit: Duration) -> Option<u64> {
+        let number = self.number();
+        (number != 0 && self.claim.is_open(limit)).then_some(number)
     }
 
     /// Takes messages; where there is none, waits, or `EAGAIN`.

@@ -12,6 +12,7 @@ use syscall::{
 
 use super::{
     PortPlace, Waits,
+    claim::Claim,
     connect::{Opening, Openings},
     desk::Done,
     hub::UserPort,
@@ -83,9 +84,7 @@ impl Core {
         let Some(opcode) = ask.opcode() else { return Done::now(ask, Err(Errno::EOPNOTSUPP)) };
         let wait = ask.arg(4) as usize & O_NONBLOCK == 0;
         let place = handle.port();
-        if let Some(PortPlace::Receive(receive)) = place {
-            receive.claim();
-        }
+        place.into_iter().for_each(PortPlace::stake);
         match (opcode, place) {
             (Opcode::Call, Some(PortPlace::Send(right))) => right.call(ask),
             (Opcode::Read, Some(PortPlace::Send(right))) => right.read(ask, wait),
@@ -221,7 +220,7 @@ impl Core {
         let path = parts.join(&b'/');
         self.clear_unclaimed(&parts);
         if wish.has(O_CREAT) {
-            return self.make_port(&parts, path, wish);
+            return self.make_port(&parts, path, wish, Claim::new(ask.pid()));
         }
         let found = lock(&self.ports.names).find(&parts, wish.cred)?;
         let (port, rest) = match found {
@@ -240,7 +239,8 @@ impl Core {
         }
         let sends = wish.access().contains(OpenFlags::WRITE);
         let may = if sends { May::all() } else { May::empty() };
-        let right = Right::new(&self.ports, &port, wish.cred, wish.cred.uid, may);
+        let claim = Claim::new(ask.pid());
+        let right = Right::new(&self.ports, &port, wish.cred, wish.cred.uid, may, claim);
         Ok(Opened::Here(PortPlace::Send(right), path))
     }
 
@@ -256,13 +256,19 @@ impl Core {
     }
 
     /// Makes a port and its first receive right. `EEXIST` where there is one already.
-    fn make_port(&self, parts: &[&[u8]], path: Vec<u8>, wish: Wish) -> Result<Opened, Errno> {
+    fn make_port(
+        &self,
+        parts: &[&[u8]],
+        path: Vec<u8>,
+        wish: Wish,
+        claim: Claim,
+    ) -> Result<Opened, Errno> {
         may_make(parts, wish.cred)?;
         if wish.has(O_DIRECTORY) {
             return Err(Errno::EINVAL);
         }
         let port = UserPort::new(self.ports.serial(), path.clone(), wish.cred, wish.mode);
-        let receive = Receive::new(&self.ports, &port, wish.cred);
+        let receive = Receive::new(&self.ports, &port, wish.cred, claim);
         let mut serial = || self.ports.serial();
         lock(&self.ports.names).insert(parts, &port, &mut serial)?;
         Ok(Opened::Here(PortPlace::Receive(receive), path))
@@ -280,7 +286,7 @@ impl Core {
         let mut handle = Handle::new(Place::Port(place), cred, access, path);
         handle.payer = payer;
         let handle = Arc::new(handle);
-        let number = self.handles.insert_shared(&handle).inspect_err(|_| {
+        let number = self.add_handle(&handle).inspect_err(|_| {
             handle.port().into_iter().for_each(PortPlace::close);
         })?;
         handle.port().into_iter().for_each(|place| place.set_number(number));
@@ -320,14 +326,15 @@ impl Core {
     /// Makes a further right of one.
     fn dup_port(&self, handle: &Handle, place: &PortPlace, ask: &Ask) -> Result<Answer, Errno> {
         let verb = ask.copy(MAX_VERB, Errno::EINVAL)?;
-        let payer = ask.cred().uid;
+        let (payer, claim) = (ask.cred().uid, Claim::new(ask.pid()));
         let place = match (place, verb.as_slice()) {
             (PortPlace::Send(right), verb) => {
                 let may = right.may & mask(verb)?;
                 if !right.may.contains(May::DUP) {
                     return Err(Errno::EPERM);
                 }
-                PortPlace::Send(Right::new(&self.ports, &right.port, right.cred, payer, may))
+                let (port, cred) = (&right.port, right.cred);
+                PortPlace::Send(Right::new(&self.ports, port, cred, payer, may, claim))
             }
             (PortPlace::Receive(receive), b"send") => PortPlace::Send(Right::new(
                 &self.ports,
@@ -335,9 +342,10 @@ impl Core {
                 receive.cred,
                 payer,
                 May::all(),
+                claim,
             )),
             (PortPlace::Receive(receive), b"receive") => {
-                PortPlace::Receive(Receive::new(&self.ports, &receive.port, receive.cred))
+                PortPlace::Receive(Receive::new(&self.ports, &receive.port, receive.cred, claim))
             }
             _ => return Err(Errno::EINVAL),
         };
@@ -361,7 +369,7 @@ impl Core {
         }
     }
 
-    fn close_port(&self, number: u64) {
+    pub(super) fn close_port(&self, number: u64) {
         let handle = self.handles.remove(number);
         handle.iter().filter_map(|handle| handle.port()).for_each(PortPlace::close);
     }

@@ -14,6 +14,7 @@ use syscall::flag::EventFlags;
 use super::{
     Ports, Waits,
     back::{Back, Reply},
+    claim::Claim,
     desk::{Desk, Done},
     hub::UserPort,
     letter::{Account, Letter},
@@ -54,6 +55,7 @@ pub(crate) struct Right {
     /// Who pays for them.
     pub(super) account: Arc<Account>,
     pub(crate) may: May,
+    pub(super) claim: Claim,
     /// Names the right to those who hold it, and is not to be guessed.
     pub(crate) token: u64,
     this: Weak<Right>,
@@ -90,6 +92,7 @@ impl Right {
         cred: Cred,
         payer: u32,
         may: May,
+        claim: Claim,
     ) -> Arc<Right> {
         let named = Some(ports.named(&port.path));
         let account = ports.accounts.of(payer);
@@ -100,6 +103,7 @@ impl Right {
             cred,
             account,
             may,
+            claim,
             token: ports.token(),
             this: Weak::clone(this),
             state: Mutex::new(State { named, holder, ..State::default() }),
@@ -110,6 +114,11 @@ impl Right {
 
     pub(crate) fn set_number(&self, number: u64) {
         lock(&self.state).desk.set_number(number);
+    }
+
+    /// The handle's number; 0 where it has none yet.
+    pub(crate) fn number(&self) -> u64 {
+        lock(&self.state).desk.number()
     }
 
     /// `EACCES` where the right does not include `needed`.

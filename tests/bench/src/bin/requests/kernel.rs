@@ -73,6 +73,11 @@ extern "C" fn redox_close_v1(_: usize) -> usize {
     0
 }
 
+#[unsafe(no_mangle)]
+extern "C" fn redox_kill_v1(_: usize, _: u32) -> usize {
+    unsupported()
+}
+
 /// The next request; nothing once all have been asked.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn redox_read_v1(_: usize, base: *mut u8, len: usize) -> usize {

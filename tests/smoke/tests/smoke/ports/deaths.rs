@@ -7,8 +7,10 @@ use client::{
     Batch, Event, Port, SendRight,
     record::{RECORD, Record, Verb, View},
 };
-use libredox::Fd;
+use libredox::{Fd, call, errno::EBADF};
+use service::{Bound, Limits};
 use smoke::{Daemon, End, Process, World, errno};
+use syscall::CallFlags;
 
 use super::{
     ALL, NULL, beside, ended, make,
@@ -24,6 +26,7 @@ pub(crate) const TESTS: &[Test] = tests![
     the_messages_of_a_killed_receiver_go_back,
     a_killed_worker_s_messages_go_back_and_the_port_stays,
     a_port_that_its_maker_never_used_is_gone_in_time,
+    rights_that_nobody_has_make_room_for_others,
     many_that_are_killed_leave_nobody_waiting,
 ];
 
@@ -169,6 +172,56 @@ fn a_port_that_its_maker_never_used_is_gone_in_time() {
         assert_eq!(Port::create(&path, ALL).err(), Some(Errno::EEXIST));
         assert!(SendRight::open(&path).is_ok());
         drop(fd);
+    });
+}
+
+/// Opens rights, uses the first, and passes all on.
+fn open_and_give(path: &str, rights: usize, channel: &Fd) -> Result<usize, Errno> {
+    for number in 0..rights {
+        let right = SendRight::open(path)?;
+        if number == 0 {
+            right.send_one(numbered(1))?;
+        }
+        right.give(channel)?;
+    }
+    Ok(rights)
+}
+
+fn taken(channel: &Fd) -> SendRight {
+    let mut number = usize::MAX.to_ne_bytes();
+    let flags = CallFlags::FD | CallFlags::FD_UPPER;
+    call::call_ro(channel.raw(), &mut number, flags, &[]).unwrap();
+    SendRight::new(Fd::new(usize::from_ne_bytes(number)))
+}
+
+fn rights_that_nobody_has_make_room_for_others() {
+    let world = World::new();
+    let daemon = world.service(|name| {
+        let service = portd::serve(name, NULL).expect("the description is good");
+        service.set_connect_limit(Duration::ZERO);
+        let handles = Bound { of_user: 3, of_all: 64 };
+        service.set_limits(Limits { handles, ..Limits::default() });
+        service
+    });
+    world.here(|| {
+        let path = daemon.at("port");
+        let _port = Port::create(&path, ALL).unwrap();
+        let (reader, writer) = world.pipe();
+        let to = path.clone();
+        let opener =
+            world.spawn_with(7, writer, move |to_test| ended(open_and_give(&to, 3, &to_test)));
+        let held = [(); 3].map(|()| taken(&reader));
+        assert_eq!(opener.wait(), End::Gave(Ok(3)));
+        // To the daemon these look like what was opened for somebody who was killed meanwhile.
+        let open_two = move || {
+            let _first = SendRight::open(&path)?;
+            SendRight::open(&path).map(|_| 2)
+        };
+        assert_eq!(world.spawn_as(7, move || ended(open_two())).wait(), End::Gave(Ok(2)));
+        assert!(held[0].send_one(numbered(2)).is_ok(), "it was used");
+        for lost in &held[1..] {
+            assert_eq!(errno(lost.fd().stat()).err(), Some(EBADF));
+        }
     });
 }
 
