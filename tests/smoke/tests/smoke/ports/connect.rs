@@ -136,7 +136,8 @@ fn open_for_ever(path: &str) -> Result<usize, i32> {
         match files::open(path, O_RDWR, 0).err() {
             Some(ETIMEDOUT) => waited += 1,
             Some(ENOENT) if waited == 0 => std::thread::yield_now(),
-            Some(ENOENT | ENODEV | ECONNRESET) => return Ok(0),
+            // The last one may be let go of with the port.
+            Some(ENOENT | ENODEV | ECONNRESET | ECANCELED) => return Ok(0),
             other => return Err(other.unwrap_or(EEXIST)),
         }
     }
