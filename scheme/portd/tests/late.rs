@@ -173,11 +173,6 @@ fn a_stuck_request_holds_up_nobody_but_its_driver() {
 
 #[test]
 fn a_window_is_unmapped_although_its_driver_is_stuck() {
-    // With the host's kernel in a program of its own, a thread belongs to no process before it has
-    // used a descriptor: a worker whose first deed is to map memory gets it for another one.
-    if std::env::var_os("HOST_KERNEL").is_some() {
-        return;
-    }
     let (driver, gate, events) = Gated::new();
     let world = beside("gated", driver);
     let client = world.process(0, 0);

@@ -28,8 +28,12 @@ pub(crate) enum Space {
 /// The memory of a process in a program of its own, as far as it can be shared.
 pub(crate) struct Own {
     arena: Arc<Arena>,
-    regions: Mutex<BTreeMap<usize, Region>>,
+    regions: Arc<Regions>,
+    /// What threads of the same program map before they belong to any process that a test made.
+    program: Option<Arc<Regions>>,
 }
+
+type Regions = Mutex<BTreeMap<usize, Region>>;
 
 /// A descriptor that has memory behind it, and where in that.
 #[derive(Clone)]
@@ -62,13 +66,22 @@ impl Backing {
 impl Own {
     /// A process whose arena is mapped at `base`. ENOMEM.
     pub(crate) fn new(base: usize) -> Result<Self> {
-        Ok(Self { arena: Arc::new(Arena::new(base)?), regions: Mutex::default() })
+        Ok(Self { arena: Arc::new(Arena::new(base)?), regions: Arc::default(), program: None })
     }
 
     /// The same for a process that is a copy of this one.
     pub(crate) fn fork(&self, base: usize) -> Result<Self> {
-        let regions = lock(&self.regions).clone();
-        Ok(Self { arena: Arc::new(Arena::new(base)?), regions: Mutex::new(regions) })
+        let regions = Arc::new(Mutex::new(lock(&self.regions).clone()));
+        Ok(Self { regions, ..Self::new(base)? })
+    }
+
+    /// One that a test makes in the program which this process is.
+    pub(crate) fn within(&self, base: usize) -> Result<Self> {
+        Ok(Self { program: Some(Arc::clone(&self.regions)), ..Self::new(base)? })
+    }
+
+    fn all_regions(&self) -> impl Iterator<Item = &Regions> {
+        [Some(&self.regions), self.program.as_ref()].into_iter().flatten().map(Arc::as_ref)
     }
 
     /// The arena.
@@ -84,20 +97,25 @@ impl Own {
     /// Forgets what lies in the range as a whole.
     pub(crate) fn unmap(&self, base: usize, size: usize) {
         let inside = |at: usize, region: &Region| base <= at && at + region.size <= base + size;
-        lock(&self.regions).retain(|at, region| !inside(*at, region));
+        for regions in self.all_regions() {
+            lock(regions).retain(|at, region| !inside(*at, region));
+        }
     }
 
     /// What is behind a range of addresses, if one mapping covers it.
     pub(crate) fn find(&self, base: usize, size: usize) -> Option<Backing> {
-        let regions = lock(&self.regions);
-        let (start, region) = regions.range(..=base).next_back()?;
-        let skipped = base - start;
-        if skipped.checked_add(size)? > region.size {
-            return None;
-        }
-        let Backing { file, offset } = region.backing.clone();
-        Some(Backing { file, offset: offset + skipped as u64 })
+        self.all_regions().find_map(|regions| find(&lock(regions), base, size))
     }
+}
+
+fn find(regions: &BTreeMap<usize, Region>, base: usize, size: usize) -> Option<Backing> {
+    let (start, region) = regions.range(..=base).next_back()?;
+    let skipped = base - start;
+    if skipped.checked_add(size)? > region.size {
+        return None;
+    }
+    let Backing { file, offset } = region.backing.clone();
+    Some(Backing { file, offset: offset + skipped as u64 })
 }
 
 /// Memory that a process shares with the kernel, in which payloads are lent to it.
@@ -224,6 +242,18 @@ mod tests {
         own.unmap(10 * PAGE, PAGE);
         assert!(own.find(10 * PAGE, PAGE).is_some());
         own.unmap(10 * PAGE, 2 * PAGE);
+        assert!(own.find(10 * PAGE, PAGE).is_none());
+    }
+
+    #[test]
+    fn what_the_program_maps_is_found_for_the_processes_in_it() {
+        let program = Own::new(0).unwrap();
+        let (own, other) = (program.within(0).unwrap(), program.within(0).unwrap());
+        program.map(10 * PAGE, PAGE, Backing::fresh(PAGE).unwrap());
+        own.map(20 * PAGE, PAGE, Backing::fresh(PAGE).unwrap());
+        assert!(own.find(10 * PAGE, PAGE).is_some() && own.find(20 * PAGE, PAGE).is_some());
+        assert!(other.find(20 * PAGE, PAGE).is_none() && program.find(20 * PAGE, PAGE).is_none());
+        other.unmap(10 * PAGE, PAGE);
         assert!(own.find(10 * PAGE, PAGE).is_none());
     }
 }

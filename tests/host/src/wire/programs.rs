@@ -117,7 +117,9 @@ impl Programs {
                 started(&list, peer, parent, [uid, gid], name, arena)?
             }
             Origin::Fork(parent) => (forked(&list, peer, parent, arena)?, None),
-            Origin::Test { near, uid, gid } => (made(&list, near, [uid, gid], name, arena)?, None),
+            Origin::Test { near, uid, gid } => {
+                (made(&list, peer, near, [uid, gid], name, arena)?, None)
+            }
         };
         let program = self.add(&mut list, task);
         drop(list);
@@ -239,13 +241,19 @@ fn forked(list: &List, peer: Option<Pid>, parent: Pid, arena: usize) -> Result<A
 /// A process that a test makes, beside others in its program.
 fn made(
     list: &List,
+    peer: Option<Pid>,
     near: Option<Pid>,
     ids: [u32; 2],
     name: &str,
     arena: usize,
 ) -> Result<Arc<Task>> {
     let near = near.map(|pid| list.get(&pid).ok_or(Error::new(EBADF))).transpose()?;
-    let space = Space::Own(Own::new(arena)?);
+    // A thread belongs to the program, and not to one of these, until it uses a descriptor.
+    let program = peer.and_then(|peer| find(list, peer));
+    let space = Space::Own(match program.map(|program| &program.task.space) {
+        Some(Space::Own(own)) => own.within(arena)?,
+        Some(Space::Here) | None => Own::new(arena)?,
+    });
     let task = kernel::spawn_away(None, None, |pid| Task::bare(pid, name, ids, space));
     match near {
         Some(near) => task.share_namespace(&near.task)?,
