@@ -7,6 +7,7 @@
 //! | unlink of what is no directory | lets go of what was found |
 //! | unlink of a directory, rename, a change of owner or mode | lets go of everything |
 //! | write, truncate, an open that empties | lets go of the node's attributes |
+//! | an answer `ESTALE` to a lookup or an open | lets go of everything: nodes have other numbers below |
 //! | a read | goes by; where it may be the first since a change, it lets go of the attributes too, since it may have set the access time |
 //!
 //! Which answers came by a name that goes is not known: a link may have led there. So all that were
@@ -235,6 +236,7 @@ impl Port<Body> for Namecache {
                 self.reading(request, node)
             }
             Op::Lookup { .. } => self.lookup(request),
+            Op::Open { .. } => self.changing(request),
             op if matches!(breaks(&op), Breaks::Nothing) => request.pass(&self.lower.port),
             _ => self.changing(request),
         }
@@ -246,6 +248,9 @@ impl Port<Body> for Namecache {
         status: Status,
         [before, ..]: Saved,
     ) -> Outcome<'s, Body> {
+        if status.result() == Err(Errno::ESTALE) {
+            self.change(Breaks::Everything);
+        }
         match request.body().op {
             Op::Lookup { .. } => self.found(&request, status, before),
             Op::Read { node, .. } | Op::Readdir { node, .. } | Op::Readlink { node } => {

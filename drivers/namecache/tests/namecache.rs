@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use driver::{
     Body, Call, Cred, Data, Description, Driver, Errno, Exchange, Kept, Message, Node, Op,
-    OptionValue, Outcome, Port, Reply, Request, SetAttr, Spin, Status,
+    OpenFlags, OptionValue, Outcome, Port, Reply, Request, SetAttr, Spin, Status,
 };
 use driver_namecache::KIND;
 use kit::{Files, Spy, Twin, file_steps, make, ramdisk, set_now, tmpfs};
@@ -275,4 +275,20 @@ fn what_cannot_be_one_is_refused_with_a_reason() {
     assert!(error(0, tmpfs(1 << 20)).contains("entries = 0 makes no sense"));
     assert!(error(u64::MAX, tmpfs(1 << 20)).contains("makes no sense"));
     assert!(error(5, ramdisk(4096)).contains("block driver"));
+}
+
+#[test]
+fn a_node_that_is_stale_below_lets_go_of_everything() {
+    let (spy, files) = spied();
+    let node = files.create(Cred::ROOT, Node::ROOT, "x").unwrap();
+    files.find("x").unwrap();
+    spy.set_rule(|body, _| match body.op {
+        Op::Open { .. } => Some(kit::Fault::Error(Errno::ESTALE)),
+        _ => None,
+    });
+    let open = Op::Open { node, flags: OpenFlags::READ };
+    assert_eq!(files.status(Cred::ROOT, open, &[]), Err(Errno::ESTALE));
+    spy.seen();
+    files.find("x").unwrap();
+    assert_eq!(spy.seen().len(), 1);
 }

@@ -1,4 +1,4 @@
-//! What a handle stands for, and the nodes that its holder may name.
+//! What a handle stands for.
 
 use std::{
     collections::HashMap,
@@ -9,17 +9,15 @@ use agent::Errno;
 use driver::{Cred, FileKind, Node, OpenFlags};
 
 use crate::{
-    limits::{Bound, Budget, Charge, Limits},
+    limits::{Bound, Budget, Limits},
     mount::Mount,
+    nodes::{Entry, Table},
     port::PortPlace,
     stats::Figures,
     window::Windows,
 };
 
 pub(crate) use crate::sync::{Mutex, lock};
-
-/// Nodes that one handle's table takes.
-const MAX_NODES: usize = 65_536;
 
 /// What was opened.
 pub(crate) enum Place {
@@ -46,38 +44,15 @@ pub(crate) struct Handle {
     /// Path inside the scheme, as the opener wrote it.
     pub(crate) path: Vec<u8>,
     pub(crate) windows: Windows,
+    /// The nodes that the holder may name.
     table: Mutex<Table>,
-}
-
-/// The nodes that the holder may name; the handle's own object is number 0.
-#[derive(Default)]
-struct Table {
-    entries: Vec<Entry>,
-    index: HashMap<Node, u32>,
-    /// For the nodes that are not the handle's own.
-    paid: Option<Charge>,
-}
-
-struct Entry {
-    node: Node,
-    rights: OpenFlags,
-    opens: u32,
-}
-
-impl Table {
-    fn add(&mut self, node: Node) -> u32 {
-        let number = self.entries.len() as u32;
-        self.entries.push(Entry { node, rights: OpenFlags::empty(), opens: 0 });
-        self.index.insert(node, number);
-        number
-    }
 }
 
 impl Handle {
     pub(crate) fn new(place: Place, cred: Cred, access: OpenFlags, path: Vec<u8>) -> Handle {
         let mut table = Table::default();
         if let Place::Object { node, .. } = &place {
-            table.add(*node);
+            table.own(*node);
         }
         let (windows, table) = (Windows::default(), Mutex::new(table));
         Handle { place, cred, access, payer: cred.uid, path, windows, table }
@@ -118,21 +93,14 @@ impl Handle {
         if self.access.contains(rights) { Ok(()) } else { Err(Errno::EBADF) }
     }
 
-    /// The number that the holder knows a node by from here on. `EMFILE` where it knows too
-    /// many, or its user's handles together do.
+    /// The number that the holder knows a node by from here on, or until it has come to know so many
+    /// others that it is forgotten. `EMFILE` where it has too many open, or its user's handles
+    /// together know too many.
     pub(crate) fn give(&self, node: Node) -> Result<u32, Errno> {
-        let mut table = lock(&self.table);
-        if let Some(number) = table.index.get(&node) {
-            return Ok(*number);
-        }
-        if table.entries.len() > MAX_NODES {
-            return Err(Errno::EMFILE);
-        }
-        table.paid.as_mut().map_or(Ok(()), |paid| paid.add(1, Errno::EMFILE))?;
-        Ok(table.add(node))
+        lock(&self.table).give(node)
     }
 
-    /// The node behind a number; `ESTALE` for one that was never given.
+    /// The node behind a number; `ESTALE` for one that was never given, or is forgotten.
     #[inline]
     pub(crate) fn node(&self, number: u64) -> Result<Node, Errno> {
         match (&self.place, number) {
@@ -179,17 +147,13 @@ impl Handle {
         number: u64,
         work: impl FnOnce(&mut Entry) -> Result<T, Errno>,
     ) -> Result<T, Errno> {
-        let mut table = lock(&self.table);
-        let entry = usize::try_from(number).ok().and_then(|place| table.entries.get_mut(place));
-        work(entry.ok_or(Errno::ESTALE)?)
+        work(lock(&self.table).entry(number).ok_or(Errno::ESTALE)?)
     }
 
     /// The nodes that the holder opened with messages and left open, as often as it did; for
     /// the end of the handle.
     pub(crate) fn left_open(&self) -> Vec<Node> {
-        let table = lock(&self.table);
-        let repeat = |entry: &Entry| std::iter::repeat_n(entry.node, entry.opens as usize);
-        table.entries.iter().flat_map(repeat).collect()
+        lock(&self.table).left_open()
     }
 }
 
@@ -205,13 +169,15 @@ struct Open {
     free: Vec<u32>,
     by_user: HashMap<u32, usize>,
     bound: Bound,
+    /// Nodes that one of them may know at a time.
+    known: usize,
 }
 
 impl Default for Handles {
     fn default() -> Handles {
         let (slots, free, by_user) = Default::default();
-        let Limits { handles: bound, nodes, .. } = Limits::default();
-        let open = RwLock::new(Open { slots, free, by_user, bound });
+        let Limits { handles: bound, nodes, known, .. } = Limits::default();
+        let open = RwLock::new(Open { slots, free, by_user, bound, known });
         Handles { open, nodes: Budget::new(nodes) }
     }
 }
@@ -249,9 +215,10 @@ impl Handles {
     }
 
     /// Sets how many may be open from here on, and how many nodes they may know.
-    pub(crate) fn set_bounds(&self, handles: Bound, nodes: Bound) {
-        self.write().bound = handles;
-        self.nodes.set_bound(nodes);
+    pub(crate) fn set_limits(&self, limits: &Limits) {
+        let open = &mut *self.write();
+        (open.bound, open.known) = (limits.handles, limits.known);
+        self.nodes.set_bound(limits.nodes);
     }
 
     /// Adds a handle; its number. `EMFILE` where too many are open, or too many of one user's.
@@ -262,7 +229,7 @@ impl Handles {
         let users = open.by_user.get(&uid).copied().unwrap_or(0) + 1;
         let bound = if uid == 0 { open.bound.for_one() } else { open.bound };
         bound.check(users, count + 1, Errno::EMFILE)?;
-        lock(&handle.table).paid = handle.mount().map(|_| self.nodes.open(uid));
+        lock(&handle.table).limit(open.known, handle.mount().map(|_| self.nodes.open(uid)));
         open.by_user.insert(uid, users);
         let index = open.free_slot();
         let slot = &mut open.slots[index as usize];
@@ -327,16 +294,6 @@ mod tests {
     }
 
     #[test]
-    fn what_one_handle_knows_is_limited() {
-        let knows = handle(7);
-        for node in 0..=MAX_NODES as u64 {
-            assert_eq!(knows.give(Node(node)), Ok(node as u32));
-        }
-        assert_eq!(knows.give(Node(u64::MAX)), Err(Errno::EMFILE));
-        assert_eq!(knows.give(Node(5)), Ok(5), "what it knows it knows");
-    }
-
-    #[test]
     fn what_one_user_has_open_is_limited_and_given_back() {
         let handles = Handles::default();
         let of_user = Limits::default().handles.of_user;
@@ -352,7 +309,8 @@ mod tests {
     #[test]
     fn what_all_have_open_is_limited_and_root_has_no_other_limit() {
         let handles = Handles::default();
-        handles.set_bounds(Bound { of_user: 2, of_all: 5 }, Limits::default().nodes);
+        let bound = Bound { of_user: 2, of_all: 5 };
+        handles.set_limits(&Limits { handles: bound, ..Limits::default() });
         let four: Result<Vec<_>, _> = (0..4).map(|_| handles.insert(&handle(0))).collect();
         assert!(four.is_ok());
         handles.insert(&handle(7)).unwrap();

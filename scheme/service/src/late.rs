@@ -147,7 +147,7 @@ fn act(
     let count = result?;
     match then {
         Then::Count => {}
-        Then::Opened(object, flags) => handle.opened(object.into(), flags)?,
+        Then::Opened(object, flags) => opened(handle, mount, message.body(), object, flags)?,
         // Perhaps there is more than fits.
         Then::Listed if ask.len().saturating_sub(count) < LONGEST => return Err(Errno::EINVAL),
         Then::Listed => {}
@@ -205,6 +205,21 @@ fn cut(ask: &Ask, data: &Bytes, skip: usize, len: usize, read: usize) -> Result<
     Ok(len)
 }
 
+/// The handle remembers what was opened. What it forgot meanwhile is closed again.
+fn opened(
+    handle: &Handle,
+    mount: &Arc<Mount>,
+    body: &Body,
+    object: u32,
+    flags: OpenFlags,
+) -> Result<(), Errno> {
+    handle.opened(object.into(), flags).inspect_err(|_| {
+        if let Op::Open { node, .. } = body.op {
+            let_go(mount, node, body.cred);
+        }
+    })
+}
+
 /// The handle remembers what was made and opened. What it has no room for is closed again.
 fn created(
     handle: &Handle,
@@ -214,7 +229,7 @@ fn created(
 ) -> Result<(), Errno> {
     let node = body.node().ok_or(Errno::EPROTO)?;
     let number = handle.give(node).inspect_err(|_| let_go(mount, node, body.cred))?;
-    handle.opened(number.into(), flags)
+    handle.opened(number.into(), flags).inspect_err(|_| let_go(mount, node, body.cred))
 }
 
 /// Ends one open of a node, and does not wait for it.

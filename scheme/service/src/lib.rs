@@ -51,6 +51,7 @@ mod link;
 mod minter;
 mod mount;
 mod names;
+mod nodes;
 mod open;
 mod opener;
 mod ops;

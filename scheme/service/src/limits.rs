@@ -4,7 +4,10 @@ use std::{collections::HashMap, sync::Arc};
 
 use agent::Errno;
 
-use crate::sync::{Mutex, lock};
+use crate::{
+    nodes::MAX_NODES,
+    sync::{Mutex, lock},
+};
 
 /// How much of something one user may have, and all together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +29,9 @@ pub struct Limits {
     /// Nodes that handles on file systems know by number; root's are limited by what all may have
     /// only. More are `EMFILE`.
     pub nodes: Bound,
+    /// Nodes that one handle knows at a time, 65,536 at most: for another, one that is not open and
+    /// was not asked for lately is forgotten. More that are open are `EMFILE`.
+    pub known: usize,
     /// Bytes of windows, in the same way. More are `ENOMEM`.
     pub windows: Bound,
 }
@@ -36,6 +42,7 @@ impl Default for Limits {
             handles: Bound { of_user: 16_384, of_all: 65_536 },
             messages: Bound { of_user: 16 << 20, of_all: 256 << 20 },
             nodes: Bound { of_user: 1 << 18, of_all: 1 << 20 },
+            known: MAX_NODES,
             windows: Bound { of_user: 64 << 20, of_all: 1 << 30 },
         }
     }

@@ -192,7 +192,11 @@ impl Core {
             }
             (Place::NewLink { mount: Arc::clone(mount), parent, name: name.to_vec() }, None)
         } else {
-            let (node, attr) = open_node(asker, base, path, wish)?;
+            // What was found may be known by another number since.
+            let (node, attr) = match open_node(asker, base, path, wish) {
+                Err(Errno::ESTALE) => open_node(asker, base, path, wish)?,
+                opened => opened?,
+            };
             (object(node, attr.kind), Some(node))
         };
         let opened = self.opened(Handle::new(place, wish.cred, wish.access(), full));

@@ -130,7 +130,7 @@ impl Service {
     /// Sets how much handles, and what comes by them, may take; see [`Limits`]. What there is
     /// stays.
     pub fn set_limits(&self, limits: Limits) {
-        self.core.handles.set_bounds(limits.handles, limits.nodes);
+        self.core.handles.set_limits(&limits);
         self.core.ports.set_bound(limits.messages);
         self.core.windows.set_bound(limits.windows);
     }
