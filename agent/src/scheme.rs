@@ -215,7 +215,7 @@ impl<B: Cross> SchemeAgent<B> {
         match carries {
             Carries::Nothing => self.ask_as(words, &mut []),
             // More bytes than there is room for are a lie.
-            Carries::Data => match self.cross_data(words, request)? {
+            Carries::Data(access) => match self.cross_data(words, access, request)? {
                 count if count > request.len() => Err(Errno::EPROTO),
                 count => Ok(count),
             },
@@ -223,7 +223,16 @@ impl<B: Cross> SchemeAgent<B> {
         }
     }
 
-    fn cross_data(&self, words: Words, request: &mut Request<'_, B>) -> Result<usize, Errno> {
+    /// `EFAULT` where the data is none that the other side could get at as it has to.
+    fn cross_data(
+        &self,
+        words: Words,
+        access: Access,
+        request: &mut Request<'_, B>,
+    ) -> Result<usize, Errno> {
+        if !request.is_empty() && !request.access().contains(access) {
+            return Err(Errno::EFAULT);
+        }
         if let Some((window, at)) = self.window_of(words, request) {
             return self.refer(words, window, at, request.len());
         }

@@ -14,7 +14,10 @@
 
 use alloc::vec::Vec;
 
-use crate::status::{Errno, Status};
+use crate::{
+    data::Access,
+    status::{Errno, Status},
+};
 
 /// The words of a message, taken apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,8 +68,8 @@ impl Words {
 pub enum Carries {
     /// Nothing: all is in the words.
     Nothing,
-    /// The data itself, in place.
-    Data,
+    /// The data itself, in place: for the other side to get at like this.
+    Data(Access),
     /// A parcel: arguments and names one way, the reply's values the other.
     Parcel,
 }

@@ -8,7 +8,7 @@
 
 use alloc::vec::Vec;
 
-use agent::{Carries, Cross, Errno, Status, Words};
+use agent::{Access, Carries, Cross, Errno, Status, Words};
 
 use crate::{
     attr::{Attr, FileKind, SetAttr, Statfs, Time},
@@ -48,20 +48,24 @@ mod code {
     pub(super) const STATFS: u16 = 20;
 }
 
+const FILLED: Carries = Carries::Data(Access::FILL);
+const FETCHED: Carries = Carries::Data(Access::FETCH);
+
 type Args = [u64; 8];
 /// The argument that is the object.
 const OBJECT: usize = 7;
 
+/// `ESTALE` for what is no number of the other side's.
 fn object(node: Node) -> Result<u32, Errno> {
-    u32::try_from(node.0).map_err(|_| Errno::EOVERFLOW)
+    u32::try_from(node.0).map_err(|_| Errno::ESTALE)
 }
 
 impl Cross for Body {
     fn words(&self) -> Result<(Words, Carries), Errno> {
-        use Carries::{Data, Nothing, Parcel};
+        use Carries::{Nothing, Parcel};
         let (op, node, offset, carries) = match self.op {
-            Op::Read { node, offset } => (code::READ, node, offset, Data),
-            Op::Write { node, offset } => (code::WRITE, node, offset, Data),
+            Op::Read { node, offset } => (code::READ, node, offset, FILLED),
+            Op::Write { node, offset } => (code::WRITE, node, offset, FETCHED),
             Op::Flush { node } => (code::FLUSH, node, 0, Nothing),
             Op::Discard { offset, .. } => (code::DISCARD, Node::ROOT, offset, Parcel),
             Op::Poll { interest } => (code::POLL, Node::ROOT, u64::from(interest.bits()), Nothing),
@@ -70,11 +74,11 @@ impl Cross for Body {
             Op::Close { node } => (code::CLOSE, node, 0, Nothing),
             Op::Getattr { node } => (code::GETATTR, node, 0, Parcel),
             Op::Setattr { node, .. } => (code::SETATTR, node, 0, Parcel),
-            Op::Readdir { node, cookie } => (code::READDIR, node, cookie, Data),
+            Op::Readdir { node, cookie } => (code::READDIR, node, cookie, FILLED),
             Op::Create { parent, .. } => (code::CREATE, parent, 0, Parcel),
             Op::Mkdir { parent, mode } => (code::MKDIR, parent, u64::from(mode), Parcel),
             Op::Symlink { parent } => (code::SYMLINK, parent, 0, Parcel),
-            Op::Readlink { node } => (code::READLINK, node, 0, Data),
+            Op::Readlink { node } => (code::READLINK, node, 0, FILLED),
             Op::Link { node, parent } => (code::LINK, node, parent.0, Parcel),
             Op::Unlink { parent, dir } => (code::UNLINK, parent, u64::from(dir), Parcel),
             Op::Rename { parent, to } => (code::RENAME, parent, to.0, Parcel),
@@ -130,7 +134,8 @@ pub struct Parcel {
 #[inline]
 pub(crate) fn carries(op: u16) -> Option<Carries> {
     Some(match op {
-        code::READ | code::WRITE | code::READDIR | code::READLINK => Carries::Data,
+        code::READ | code::READDIR | code::READLINK => FILLED,
+        code::WRITE => FETCHED,
         code::FLUSH | code::POLL | code::OPEN | code::CLOSE | code::TRUNCATE => Carries::Nothing,
         code::DESCRIBE..=code::STATFS => Carries::Parcel,
         _ => return None,
@@ -147,11 +152,6 @@ impl Parcel {
     #[inline]
     pub fn carries(words: &Words) -> Result<Carries, Errno> {
         carries(words.op).ok_or(Errno::ENOSYS)
-    }
-
-    /// True where the driver fills the data rather than fetching it.
-    pub fn fills(words: &Words) -> bool {
-        words.op != code::WRITE
     }
 
     /// What words ask of `node`, the handle's own object, where that carries nothing and needs no
@@ -282,11 +282,10 @@ fn pack_set(set: &SetAttr, args: &mut Args) {
 fn unpack_set(args: &Args) -> Option<SetAttr> {
     let given = |bit: u32| args[1] >> bit & 1 == 1;
     let (atime, mtime) = (args[6] as u32, (args[6] >> 32) as u32);
-    if args[1] >= 32 || args[2] > 0o7777 || atime.max(mtime) >= 1_000_000_000 {
-        return None;
-    }
+    // Which modes and times there are is the driver's to say, as it is beside it.
+    let mode = small(args[2]).filter(|_| args[1] < 32)?;
     Some(SetAttr {
-        mode: given(0).then_some(args[2] as u16),
+        mode: given(0).then_some(mode),
         uid: given(1).then_some(args[3] as u32),
         gid: given(2).then_some((args[3] >> 32) as u32),
         atime: given(3).then_some(Time { sec: args[4], nsec: atime }),

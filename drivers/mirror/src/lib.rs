@@ -32,8 +32,8 @@ use core::{
 };
 
 use driver::{
-    Body, Child, Description, Driver, Errno, Exchange, Fan, Lower, Node, Op, Outcome, Part, Port,
-    Request, Saved, Status, Wait,
+    Access, Body, Child, Description, Driver, Errno, Exchange, Fan, Lower, Node, Op, Outcome, Part,
+    Port, Request, Saved, Status, Wait,
 };
 
 use alloc::vec::Vec;
@@ -75,6 +75,8 @@ impl Mirror {
         match self.room(offset, request.len() as u64) {
             Ok(0) if request.is_empty() => request.done(Status::OK),
             Ok(0) => request.done(Errno::ENOSPC),
+            // The halves are to read the same bytes, which nobody may of what is room.
+            Ok(_) if !request.access().contains(Access::FETCH) => request.done(Errno::EFAULT),
             Ok(len) => self.change(request, offset, len, len as usize),
             Err(errno) => request.done(errno),
         }

@@ -7,8 +7,8 @@ extern crate alloc;
 use alloc::sync::Arc;
 
 use driver::{
-    Body, Class, Description, Driver, Errno, Exchange, Features, Kind, Op, Outcome, Port, Ready,
-    Request, Stands, Status,
+    Body, Class, Description, Driver, Errno, Exchange, Features, Kind, Node, Op, Outcome, Port,
+    Ready, Request, Stands, Status,
 };
 
 /// The null device.
@@ -28,9 +28,10 @@ impl Port<Body> for Null {
     #[inline]
     fn begin<'s>(&'s self, request: Request<'s>) -> Outcome<'s, Body> {
         let status = match request.body().op {
-            Op::Read { .. } | Op::Flush { .. } => Status::OK,
-            Op::Write { .. } => Status::ok(request.len()),
+            Op::Read { node: Node::ROOT, .. } | Op::Flush { node: Node::ROOT } => Status::OK,
+            Op::Write { node: Node::ROOT, .. } => Status::ok(request.len()),
             Op::Poll { interest } => Status::ok((interest & Ready::all()).bits().into()),
+            Op::Read { .. } | Op::Write { .. } | Op::Flush { .. } => Errno::ESTALE.into(),
             _ => Errno::EOPNOTSUPP.into(),
         };
         request.done(status)
@@ -46,7 +47,7 @@ impl Driver for Null {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use driver::{Call, Cred, Data, Node, Spin};
+    use driver::{Call, Cred, Data, Spin};
 
     fn ask(op: Op, data: Data<'_>) -> Status {
         Call::new(Body::new(op, Cred::ROOT), data).run(&Null, &Spin)

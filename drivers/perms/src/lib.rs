@@ -72,8 +72,8 @@ impl Perms {
 }
 
 fn reply(session: &mut Session<'_>, request: &Request<'_>, now: Time) -> Result<Reply, Errno> {
-    let name = || request.name(0).ok_or(Errno::EINVAL);
-    let second = || request.name(1).ok_or(Errno::EINVAL);
+    // A name that did not come is an empty one, as it is where a boundary was crossed.
+    let [name, second] = [0, 1].map(|index| request.name(index).unwrap_or_default());
     match request.body().op {
         Op::Lookup { parent, follow } => {
             let path = request.name(0).unwrap_or_default();
@@ -86,14 +86,12 @@ fn reply(session: &mut Session<'_>, request: &Request<'_>, now: Time) -> Result<
         Op::Open { node, flags } => session.open(node, flags).map(nothing),
         Op::Close { node } => session.close(node).map(nothing),
         Op::Truncate { node, len } => session.truncate(node, len).map(nothing),
-        Op::Create { parent, mode, flags } => session.create(parent, name()?, mode, flags),
-        Op::Mkdir { parent, mode } => session.mkdir(parent, name()?, mode),
-        Op::Symlink { parent } => session.symlink(parent, name()?, second()?),
-        Op::Link { node, parent } => session.link(node, parent, name()?).map(nothing),
-        Op::Unlink { parent, dir } => session.unlink(parent, name()?, dir).map(nothing),
-        Op::Rename { parent, to } => {
-            session.rename((parent, name()?), (to, second()?)).map(nothing)
-        }
+        Op::Create { parent, mode, flags } => session.create(parent, name, mode, flags),
+        Op::Mkdir { parent, mode } => session.mkdir(parent, name, mode),
+        Op::Symlink { parent } => session.symlink(parent, name, second),
+        Op::Link { node, parent } => session.link(node, parent, name).map(nothing),
+        Op::Unlink { parent, dir } => session.unlink(parent, name, dir).map(nothing),
+        Op::Rename { parent, to } => session.rename((parent, name), (to, second)).map(nothing),
         Op::Flush { node } => session.flush(node).map(nothing),
         _ => Err(Errno::EOPNOTSUPP),
     }

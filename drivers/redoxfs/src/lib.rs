@@ -89,19 +89,17 @@ impl Redoxfs {
 }
 
 fn change(volume: &mut Volume, request: &Request<'_>, by: Asker) -> Result<Reply, Errno> {
-    let name = || request.name(0).ok_or(Errno::EINVAL);
-    let second = || request.name(1).ok_or(Errno::EINVAL);
+    // A name that did not come is an empty one, as it is where a boundary was crossed.
+    let [name, second] = [0, 1].map(|index| request.name(index).unwrap_or_default());
     match request.body().op {
         Op::Open { node, flags } => volume.open(node, flags, by).map(nothing),
         Op::Setattr { node, set } => volume.setattr(node, &set, by).map(Reply::Attr),
-        Op::Create { parent, mode, flags } => volume.create(parent, name()?, mode, flags, by),
-        Op::Mkdir { parent, mode } => volume.mkdir(parent, name()?, mode, by),
-        Op::Symlink { parent } => volume.symlink(parent, name()?, second()?, by),
-        Op::Link { node, parent } => volume.link(node, parent, name()?, by).map(nothing),
-        Op::Unlink { parent, dir } => volume.unlink(parent, name()?, dir, by).map(nothing),
-        Op::Rename { parent, to } => {
-            volume.rename((parent, name()?), (to, second()?), by).map(nothing)
-        }
+        Op::Create { parent, mode, flags } => volume.create(parent, name, mode, flags, by),
+        Op::Mkdir { parent, mode } => volume.mkdir(parent, name, mode, by),
+        Op::Symlink { parent } => volume.symlink(parent, name, second, by),
+        Op::Link { node, parent } => volume.link(node, parent, name, by).map(nothing),
+        Op::Unlink { parent, dir } => volume.unlink(parent, name, dir, by).map(nothing),
+        Op::Rename { parent, to } => volume.rename((parent, name), (to, second), by).map(nothing),
         Op::Truncate { node, len } => volume.truncate(node, len, by).map(nothing),
         _ => Err(Errno::EOPNOTSUPP),
     }

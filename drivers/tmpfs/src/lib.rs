@@ -111,20 +111,18 @@ impl Tmpfs {
     }
 
     fn change(&self, request: &Request<'_>, by: Asker) -> Result<Reply, Errno> {
-        let name = || request.name(0).ok_or(Errno::EINVAL);
-        let second = || request.name(1).ok_or(Errno::EINVAL);
+        // A name that did not come is an empty one, as it is where a boundary was crossed.
+        let [name, second] = [0, 1].map(|index| request.name(index).unwrap_or_default());
         let mut state = self.state.lock();
         match request.body().op {
-            Op::Create { parent, mode, flags } => state.create(parent, name()?, mode, flags, by),
-            Op::Mkdir { parent, mode } => state.mkdir(parent, name()?, mode, by),
-            Op::Symlink { parent } => state.symlink(parent, name()?, second()?, by),
+            Op::Create { parent, mode, flags } => state.create(parent, name, mode, flags, by),
+            Op::Mkdir { parent, mode } => state.mkdir(parent, name, mode, by),
+            Op::Symlink { parent } => state.symlink(parent, name, second, by),
             Op::Setattr { node, set } => state.setattr(node, &set, by),
             Op::Open { node, flags } => state.open(node, flags, by).map(nothing),
-            Op::Link { node, parent } => state.link(node, parent, name()?, by).map(nothing),
-            Op::Unlink { parent, dir } => state.unlink(parent, name()?, dir, by).map(nothing),
-            Op::Rename { parent, to } => {
-                state.rename(parent, name()?, to, second()?, by).map(nothing)
-            }
+            Op::Link { node, parent } => state.link(node, parent, name, by).map(nothing),
+            Op::Unlink { parent, dir } => state.unlink(parent, name, dir, by).map(nothing),
+            Op::Rename { parent, to } => state.rename(parent, name, to, second, by).map(nothing),
             Op::Truncate { node, len } => state.truncate(node, len, by).map(nothing),
             _ => Err(Errno::EOPNOTSUPP),
         }

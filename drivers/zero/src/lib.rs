@@ -8,8 +8,8 @@ extern crate alloc;
 use alloc::sync::Arc;
 
 use driver::{
-    Body, Class, Description, Driver, Errno, Exchange, Features, Kind, Op, Outcome, Port, Ready,
-    Request, Stands, Status,
+    Body, Class, Description, Driver, Errno, Exchange, Features, Kind, Node, Op, Outcome, Port,
+    Ready, Request, Stands, Status,
 };
 
 /// The zero device.
@@ -30,10 +30,11 @@ impl Port<Body> for Zero {
     fn begin<'s>(&'s self, mut request: Request<'s>) -> Outcome<'s, Body> {
         let len = request.len();
         let status = match request.body().op {
-            Op::Read { .. } => request.fill_zero(0..len).map(|()| len).into(),
-            Op::Write { .. } => Status::ok(len),
-            Op::Flush { .. } => Status::OK,
+            Op::Read { node: Node::ROOT, .. } => request.fill_zero(0..len).map(|()| len).into(),
+            Op::Write { node: Node::ROOT, .. } => Status::ok(len),
+            Op::Flush { node: Node::ROOT } => Status::OK,
             Op::Poll { interest } => Status::ok((interest & Ready::all()).bits().into()),
+            Op::Read { .. } | Op::Write { .. } | Op::Flush { .. } => Errno::ESTALE.into(),
             _ => Errno::EOPNOTSUPP.into(),
         };
         request.done(status)
@@ -49,7 +50,7 @@ impl Driver for Zero {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use driver::{Call, Cred, Data, Node, Spin};
+    use driver::{Call, Cred, Data, Spin};
 
     fn ask(op: Op, data: Data<'_>) -> Status {
         Call::new(Body::new(op, Cred::ROOT), data).run(&Zero, &Spin)

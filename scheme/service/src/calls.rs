@@ -2,7 +2,7 @@
 //!
 //! What comes is copied, checked, then used; objects are numbers in the handle's own table.
 
-use agent::{Access, Bytes, Carries, Errno, Words};
+use agent::{Bytes, Carries, Errno, Words};
 use driver::{Node, Op, OpenFlags, PARCEL, Parcel, REPLY, describe_to};
 use syscall::schemev2::Opcode;
 
@@ -38,8 +38,7 @@ impl Core {
         let op = Parcel::plain(&words, handle.node(object.into())?).ok_or(Errno::EPROTO)?;
         check_rights(handle, object, &op)?;
         let mut message = work.message(op);
-        if carries == Carries::Data {
-            let access = if Parcel::fills(&words) { Access::FILL } else { Access::FETCH };
+        if let Carries::Data(access) = carries {
             match words.window {
                 0 => ask.lend_to(&mut message, access),
                 _ => drop(message.set_data(Bytes::Lent(handle.windows.part(&words, access)?))),
@@ -98,7 +97,7 @@ fn check_payload(ask: &Ask, words: &Words) -> Result<Carries, Errno> {
     };
     let fits = match carries {
         Carries::Nothing => len == 0 && words.len == 0 && words.window == 0,
-        Carries::Data => words.len as usize == len,
+        Carries::Data(_) => words.len as usize == len,
         Carries::Parcel => words.len as usize == len && len >= REPLY,
     };
     if !fits {

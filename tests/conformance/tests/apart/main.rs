@@ -10,7 +10,7 @@ mod aborts;
 mod block;
 #[path = "../conformance/character.rs"]
 mod character;
-#[path = "../conformance/errors.rs"]
+#[path = "../conformance/errors/mod.rs"]
 mod errors;
 #[path = "../conformance/file.rs"]
 mod file;

@@ -15,7 +15,7 @@ use crate::{
     image::MORE,
     invariants::KINDS,
     locks::{Across, Here, LOCKS, Place},
-    process::{Process, Tell},
+    process::{Process, Tell, as_user},
     spied::{Placed, Spying},
 };
 
@@ -58,20 +58,35 @@ fn connect(path: &str) -> Arc<dyn Driver> {
 
 /// Runs `check` on the topmost driver of a description, in each placement, whose name it is told.
 pub(crate) fn everywhere(text: &str, check: impl Fn(&str, Arc<dyn Driver>)) {
+    everywhere_as(0, text, &|_| {}, &check);
+}
+
+/// The same as a user, for whom root prepares something.
+pub(crate) fn everywhere_as(
+    uid: u32,
+    text: &str,
+    before: &dyn Fn(&Arc<dyn Driver>),
+    check: &dyn Fn(&str, Arc<dyn Driver>),
+) {
     let plan = plan(text, &MORE);
-    within(|| check("static", top(&plan, &Static)));
-    within(|| check("neighbours", top(&plan, &Host)));
-    let scheme = format!("{}all", mark());
-    let whole = daemon(&scheme, text, &MORE, &Host);
-    within(|| check("service", connect(&format!("/scheme/{scheme}/top"))));
-    drop(whole);
+    let here: [(&str, &dyn Environment); 2] = [("static", &Static), ("neighbours", &Host)];
+    for (placement, environment) in here {
+        within(|| {
+            let driver = top(&plan, environment);
+            before(&driver);
+            check(placement, driver);
+        });
+    }
     let mark = mark();
-    let parts: Vec<Process> = apart(&plan, text, &mark)
-        .iter()
-        .map(|(scheme, text)| daemon(scheme, text, &MORE, &Host))
-        .collect();
-    within(|| check("mixed", connect(&format!("/scheme/{mark}top/top"))));
-    end(parts);
+    let whole = vec![(format!("{mark}all"), text.to_string())];
+    for (placement, daemons) in [("service", whole), ("mixed", apart(&plan, text, &mark))] {
+        let path = format!("/scheme/{}/top", daemons.last().expect("there is a driver").0);
+        let start = |(scheme, text): &(String, String)| daemon(scheme, text, &MORE, &Host);
+        let daemons: Vec<Process> = daemons.iter().map(start).collect();
+        within(|| before(&connect(&path)));
+        within(|| as_user(uid, || check(placement, connect(&path))));
+        end(daemons);
+    }
 }
 
 /// Ends daemons, the topmost first: it stands on the others.
@@ -95,13 +110,6 @@ pub(crate) fn spied_everywhere(text: &str, check: impl Fn(&Placed)) {
         within(|| check(&Placed::served(place, schemes)));
         end(processes);
     }
-}
-
-/// The same in the name of a user, as far as that needs no process of the user's: all are root's here.
-pub(crate) fn together(_: u32, text: &str, check: &impl Fn(&str, Arc<dyn Driver>)) {
-    let plan = plan(text, &MORE);
-    within(|| check("static", top(&plan, &Static)));
-    within(|| check("neighbours", top(&plan, &Host)));
 }
 
 /// The same with locks.

@@ -56,6 +56,23 @@ impl Process {
     }
 }
 
+/// Does something as a user, and nothing else after that.
+#[cfg(target_os = "redox")]
+pub(crate) fn as_user(uid: u32, work: impl FnOnce()) {
+    if uid != 0 {
+        // SAFETY: plain numbers.
+        let result = unsafe { libc::setresgid(uid, uid, uid) | libc::setresuid(uid, uid, uid) };
+        assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
+    }
+    work();
+}
+
+/// The same by the host's kernel, to which Linux's users are nobody.
+#[cfg(not(target_os = "redox"))]
+pub(crate) fn as_user(uid: u32, work: impl FnOnce()) {
+    host::Process::new("user", uid, uid).enter(work);
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         // SAFETY: a child that has not been waited for.

@@ -1,9 +1,27 @@
 //! Character devices.
 
-use driver::{Class, Data, Errno, Node, Op, Ready, Status};
-use kit::{ask, read, write};
+use std::sync::Arc;
+
+use driver::{Class, Data, Driver, Errno, Node, Op, Ready, Status};
+use kit::{ask, flush, read, write};
 
 use crate::placement::everywhere;
+
+/// Threads that ask for the same at once.
+fn together(driver: &Arc<dyn Driver>, count: usize) {
+    std::thread::scope(|scope| {
+        for offset in 0..4 {
+            scope.spawn(move || {
+                for _ in 0..50 {
+                    let mut room = [9; 5000];
+                    assert_eq!(read(&**driver, offset, &mut room).result(), Ok(count.min(5000)));
+                    assert!(room[..count.min(5000)].iter().all(|byte| *byte == 0));
+                    assert_eq!(write(&**driver, offset, &room), Status::ok(5000));
+                }
+            });
+        }
+    });
+}
 
 pub(crate) fn every_character_driver_is_the_model_in_every_placement() {
     for kind in ["null", "zero"] {
@@ -28,6 +46,8 @@ pub(crate) fn every_character_driver_is_the_model_in_every_placement() {
                     assert!(room[..count].iter().all(|byte| *byte == 0));
                     assert_eq!(write(&*driver, offset, &vec![1; len]), Status::ok(len));
                 }
+                together(&driver, if kind == "zero" { usize::MAX } else { 0 });
+                assert_eq!(flush(&*driver), Status::OK);
                 let interest = Ready::READ | Ready::WRITE;
                 let ready = ask(&*driver, Op::Poll { interest }, Data::NONE);
                 assert_eq!(ready, Status::ok(interest.bits().into()));

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use driver::{Attr, Class, Driver, FileKind, Time};
-use kit::{FileStep, Twin, file_steps, tmpfs};
+use driver::{Attr, Class, Cred, Data, Driver, FileKind, Node, Op, Reply, Time};
+use kit::{FileStep, Files, Twin, file_steps, tmpfs};
 use proptest::{
     strategy::{Strategy, ValueTree},
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
@@ -25,6 +25,42 @@ fn scripts(count: usize) -> Vec<Vec<FileStep>> {
         steps.into_iter().map(|(_, step)| step).collect()
     };
     (0..count).map(script).collect()
+}
+
+/// Where something in a file may go wrong by one: pages of 4 KiB, records of 128 KiB, and the end.
+fn edges() -> Vec<FileStep> {
+    const PLACES: [u64; 9] = [0, 1, 4095, 4096, 4097, 65_535, 131_071, 131_072, 131_073];
+    const LENS: [usize; 6] = [0, 1, 4095, 4096, 4097, 8192];
+    let path = || "edge".to_string();
+    let made = FileStep::Create { path: path(), mode: 0o644, truncate: false, exclusive: true };
+    let pairs = PLACES.iter().flat_map(|at| LENS.iter().map(move |len| (*at, *len)));
+    let moved = pairs.zip(1..).flat_map(|((at, len), byte)| {
+        [
+            FileStep::Write { open: 0, offset: Some(at), len, byte },
+            FileStep::Read { open: 0, offset: at.saturating_sub(1), len: len + 2 },
+        ]
+    });
+    let cut = PLACES.iter().rev().flat_map(|at| {
+        [
+            FileStep::Truncate { path: path(), len: *at },
+            FileStep::Write { open: 0, offset: None, len: 1, byte: 7 },
+            FileStep::Truncate { path: path(), len: at + 9000 },
+            FileStep::Read { open: 0, offset: at.saturating_sub(1), len: 9002 },
+        ]
+    });
+    [made].into_iter().chain(moved).chain(cut).collect()
+}
+
+/// What is no step: it changes nothing that could be seen, or nothing that is the same elsewhere.
+fn flushed(driver: &Arc<dyn Driver>) {
+    let files = Files(Arc::clone(driver));
+    let flush = |node| files.status(Cred::ROOT, Op::Flush { node }, &[]);
+    assert_eq!(flush(Node::ROOT), Ok(0));
+    let file = files.create(Cred::ROOT, Node::ROOT, "flushed").expect("it can be made");
+    assert_eq!(flush(file), Ok(0));
+    let (status, reply) = files.ask(Cred::ROOT, Op::Statfs, &[], Data::NONE);
+    let Reply::Statfs(figures) = reply else { panic!("{status:?}") };
+    assert!(figures.block_size > 0 && figures.free <= figures.blocks, "{figures:?}");
 }
 
 /// What is the same wherever the clock and the numbers come from.
@@ -91,7 +127,8 @@ impl Look {
 }
 
 pub(crate) fn every_file_driver_is_the_model_in_every_placement() {
-    let scripts = scripts(3);
+    let mut scripts = scripts(3);
+    scripts.push(edges());
     for stack in stacks::file() {
         let look = Look::at(&stack);
         for script in &scripts {
@@ -103,6 +140,7 @@ pub(crate) fn every_file_driver_is_the_model_in_every_placement() {
                     assert_eq!(expected, got, "{} {placement}: {step:?}", stack.name);
                 }
                 assert_eq!(look.tree(&model), look.tree(&twin), "{} {placement}", stack.name);
+                flushed(&twin.files.0);
             });
         }
     }

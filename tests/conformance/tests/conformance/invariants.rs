@@ -4,7 +4,6 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use agent::Counts;
-use conformance::MKFS;
 use driver::{
     Bytes, Class, Context, Cred, Data, Driver, Errno, Kind, Lower, Node, Op, Options, Stands,
 };
@@ -14,6 +13,7 @@ use kit::{Files, Offload, sent};
 use crate::{
     image::MORE,
     layers::*,
+    made::FORMATTED,
     placement::{ONE_PROGRAM, spied_everywhere},
     spied::{Note, Placed, Told},
     stacks,
@@ -32,7 +32,7 @@ const OFFLOAD: Kind = Kind {
 };
 
 /// What descriptions have here.
-pub(crate) const KINDS: [Kind; 4] = [MORE[0], MORE[1], MKFS, OFFLOAD];
+pub(crate) const KINDS: [Kind; 4] = [MORE[0], MORE[1], FORMATTED, OFFLOAD];
 
 pub(crate) fn every_layer_keeps_its_invariant_in_every_placement() {
     for stack in stacks::invariant() {

@@ -105,8 +105,8 @@ pub(crate) fn rows(stack: &str) -> Vec<Row> {
         }
         // What is below sees blocks of the disk, which the library has.
         "redoxfs" => vec![
-            row(Read(PAGE), IN_PLACE, &[("made d1", Many)]),
-            row(Write(PAGE), IN_PLACE, &[("made d1", Many)]),
+            row(Read(PAGE), IN_PLACE, &[("d1", Many)]),
+            row(Write(PAGE), IN_PLACE, &[("d1", Many)]),
         ],
         "namecache" => vec![
             row(Read(PAGE), FREE, FS),

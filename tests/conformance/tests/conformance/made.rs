@@ -8,30 +8,54 @@ use driver::{
     OptionKind, OptionSpec, Options, Outcome, Port, Request, Stands,
 };
 use driver_ramdisk::Ramdisk;
-use redoxfs::FileSystem;
-use redoxfs_disk::PortDisk;
+use redoxfs::{BLOCK_SIZE, FileSystem, Node, TreePtr};
+use redoxfs_disk::{Error, PortDisk};
 
-/// A disk in memory with an empty RedoxFS.
+/// A RedoxFS with nothing in it (`build.rs`).
+const EMPTY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/empty.redoxfs"));
+
+/// A disk in memory with a RedoxFS.
 pub(crate) const FORMATTED: Kind = Kind {
     name: "formatted",
-    help: "a disk in memory with an empty RedoxFS",
+    help: "a disk in memory with a RedoxFS",
     stands: Stands::Alone,
     options: &[OptionSpec {
-        key: "size",
-        kind: OptionKind::Size,
-        required: true,
-        help: "bytes of the disk",
+        key: "odd",
+        kind: OptionKind::Flag,
+        required: false,
+        help: "with what nobody would wait for: see the source",
     }],
     make: formatted,
 };
 
 fn formatted(options: &Options, _: Vec<Lower>, context: &Context) -> Built {
-    let size = options.integer("size").unwrap_or_default();
-    let disk = Arc::new(Ramdisk::new(size, 512, false)?);
+    let disk = Arc::new(Ramdisk::new(EMPTY.len() as u64, 512, false)?);
     let port: Arc<dyn Port<Body>> = Arc::<Ramdisk>::clone(&disk);
-    let below = PortDisk::new(Neighbour::new(port, 1), size, context.wait);
-    FileSystem::create(below, None, 1, 0).map_err(|error| error.to_string())?;
+    let port = Neighbour::new(port, 1);
+    let mut below = PortDisk::new(port.clone(), EMPTY.len() as u64, context.wait);
+    for (number, block) in (0..).zip(EMPTY.chunks(BLOCK_SIZE as usize)) {
+        if block.iter().any(|byte| *byte != 0) {
+            below.write(number, block).map_err(|errno| errno.to_string())?;
+        }
+    }
+    if options.flag("odd") {
+        odd(below).map_err(|error| error.to_string())?;
+    }
     Ok(disk)
+}
+
+/// A file with all the names that it may have, but that they are not there; and two directories that
+/// are in each other.
+fn odd(disk: PortDisk) -> Result<(), Error> {
+    let mut fs = FileSystem::open(disk, None, None, false)?;
+    fs.tx(|tx| {
+        let mut file = tx.create_node(TreePtr::root(), "crowded", Node::MODE_FILE | 0o666, 1, 0)?;
+        file.data_mut().set_links(u32::MAX);
+        tx.sync_tree(file)?;
+        let outer = tx.create_node(TreePtr::root(), "outer", Node::MODE_DIR | 0o777, 1, 0)?;
+        let inner = tx.create_node(outer.ptr(), "inner", Node::MODE_DIR | 0o777, 1, 0)?;
+        tx.link_node(inner.ptr(), "outer", outer.ptr())
+    })
 }
 
 /// Keeps each request for a directory until it is aborted.

@@ -24,6 +24,7 @@ mod made;
 mod placement;
 mod spied;
 mod stacks;
+mod table;
 
 #[test]
 fn every_block_driver_is_the_model_in_every_placement() {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use conformance::{Static, apart, plan, serve, serve_in, top};
 use driver::Driver;
 use service::{Host, Remote};
+use stack::Environment;
 
 use crate::{
     common::World,
@@ -20,15 +21,31 @@ pub(crate) const ONE_PROGRAM: bool = true;
 
 /// Runs `check` on the topmost driver of a description, in each placement, whose name it is told.
 pub(crate) fn everywhere(text: &str, check: impl Fn(&str, Arc<dyn Driver>)) {
+    everywhere_as(0, text, &|_| {}, &check);
+}
+
+/// The same as a user, for whom root prepares something.
+pub(crate) fn everywhere_as(
+    uid: u32,
+    text: &str,
+    before: &dyn Fn(&Arc<dyn Driver>),
+    check: &dyn Fn(&str, Arc<dyn Driver>),
+) {
     let plan = plan(text, &MORE);
-    together(0, text, &check);
-    let mut world = World::new();
-    for (name, text) in apart(&plan, text, "") {
-        let scheme = name.clone();
-        let started = world.start(&name, move || serve(&scheme, &text, &MORE));
-        started.unwrap_or_else(|error| panic!("{error}"));
+    let here: [(&str, &dyn Environment); 2] = [("static", &Static), ("neighbours", &Host)];
+    for (placement, environment) in here {
+        let driver = top(&plan, environment);
+        before(&driver);
+        check(placement, driver);
     }
-    world.root(|| check("mixed", Arc::new(Remote::connect("/scheme/top/top").unwrap())));
+    for (placement, world, path) in [
+        ("service", serving(text), "/scheme/port/top"),
+        ("mixed", serving_apart(&apart(&plan, text, "")), "/scheme/top/top"),
+    ] {
+        let connect = || -> Arc<dyn Driver> { Arc::new(Remote::connect(path).unwrap()) };
+        world.root(|| before(&connect()));
+        world.client(uid, uid, || check(placement, connect()));
+    }
 }
 
 /// The same, of drivers that tell what came to them.
@@ -51,22 +68,22 @@ pub(crate) fn spied_everywhere(text: &str, check: impl Fn(&Placed)) {
     }
 }
 
-/// The same in the name of a user, in those placements where all of the stack knows it: a driver in a
-/// daemon of its own knows who runs the daemon above.
-pub(crate) fn together(uid: u32, text: &str, check: &impl Fn(&str, Arc<dyn Driver>)) {
-    let plan = plan(text, &MORE);
-    check("static", top(&plan, &Static));
-    check("neighbours", top(&plan, &Host));
-    let world = serving(text);
-    let connect = || Arc::new(Remote::connect("/scheme/port/top").unwrap());
-    world.client(uid, uid, || check("service", connect()));
-}
-
 fn serving(text: &str) -> World {
     let mut world = World::new();
     let whole = text.to_string();
     let started = world.start("port", move || serve("port", &whole, &MORE));
     started.unwrap_or_else(|error| panic!("{error}"));
+    world
+}
+
+/// Daemons, each a scheme and what it serves, bottom first.
+fn serving_apart(daemons: &[(String, String)]) -> World {
+    let mut world = World::new();
+    for (name, text) in daemons {
+        let (scheme, text) = (name.clone(), text.clone());
+        let started = world.start(name, move || serve(&scheme, &text, &MORE));
+        started.unwrap_or_else(|error| panic!("{error}"));
+    }
     world
 }
 

@@ -166,7 +166,7 @@ fn served(path: &'static str, ask: Ask, count: u64) {
         }
         Ask::Message(op) => {
             let (mut words, carries) = Body::new(op, Cred::ROOT).words().expect("it crosses");
-            let len = if carries == Carries::Data { PAGE } else { 0 };
+            let len = if matches!(carries, Carries::Data(_)) { PAGE } else { 0 };
             words.len = len as u32;
             let call = buffer(handle, lent, len, words.encode());
             assert_eq!(served.ask(Opcode::Call, call, count), len as u64);
