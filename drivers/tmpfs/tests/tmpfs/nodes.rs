@@ -141,6 +141,6 @@ fn a_missing_name_is_refused() {
     fs.touch(ROOT, "file");
     let (parent, to, mode) = (ROOT, ROOT, 0);
     assert_eq!(fs.ask(Op::Mkdir { parent, mode }, Data::NONE, &[]).0, Err(Errno::EINVAL));
-    assert_eq!(fs.ask(Op::Symlink { parent }, Data::NONE, &[b"x"]).0, Err(Errno::EINVAL));
+    assert_eq!(fs.ask(Op::Symlink { parent }, Data::NONE, &[b"x"]).0, Err(Errno::ENOENT));
     assert_eq!(fs.ask(Op::Rename { parent, to }, Data::NONE, &[b"file"]).0, Err(Errno::EINVAL));
 }
