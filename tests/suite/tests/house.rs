@@ -45,7 +45,8 @@ const UNSAFE: &[&str] = &[
     "drivers/redoxfs-disk/src/lib.rs",
     "scheme/portd/src/signal.rs",
     "scheme/service/src/beside.rs",
-    "scheme/service/src/socket.rs",
+    "scheme/service/src/socket/ask.rs",
+    "scheme/service/src/socket/mod.rs",
 ];
 
 /// The one driver crate that holds a foreign trait's `unsafe fn`s.

@@ -3,7 +3,7 @@
 //!
 //! | module | job |
 //! | --- | --- |
-//! | `requests` | what comes for a handle on a port; opens, names, attributes |
+//! | `requests`, `opens` | what comes for a handle on a port: names, attributes; opens and dups |
 //! | `right`, `send`, `back` | a send right, what is written to it, and its reply port |
 //! | `receive` | a receive right |
 //! | `claim`, `sweep` | whether anybody has a right, and what becomes of those that nobody has |
@@ -31,6 +31,7 @@ mod letter;
 mod listeners;
 mod locks;
 mod names;
+mod opens;
 mod pushed;
 mod receive;
 mod requests;
