@@ -1,4 +1,4 @@
-//! The service: the loop over its socket, and who works on a request.
+//! The service: who works on a request.
 
 use std::sync::Arc;
 
@@ -20,9 +20,8 @@ use crate::{
     ops::Std,
     port::Ports,
     reader::Readers,
-    socket::{Answer, Answers, Ask, Asks, Socket},
+    socket::{Answer, Answers, Ask, Socket},
     stats::Stats,
-    stop::Stop,
     worker::Worker,
 };
 
@@ -67,96 +66,8 @@ pub(crate) enum Root {
 }
 
 impl Core {
-    /// Serves requests, as [`Service::run_until`]. Without a stop, for as long as nobody who has
-    /// one is asked to.
-    pub(crate) fn serve(self: &Arc<Core>, stop: Option<&Stop>) -> Result<(), Failure> {
-        self.leader.lead();
-        self.catch_up(&mut Tray::default(), stop);
-        let ended = self.read_on(stop);
-        // Nobody reads on after a stop.
-        if !stop.is_some_and(Stop::asked) {
-            self.leader.step_down();
-        }
-        ended
-    }
-
-    /// Reads requests, in the lead whenever it does.
-    fn read_on(self: &Arc<Core>, stop: Option<&Stop>) -> Result<(), Failure> {
-        let (mut asks, mut tray) = (Asks::new(), Tray::default());
-        loop {
-            match self.socket.read(&mut asks) {
-                Ok(()) if asks.is_empty() => return Ok(()),
-                Ok(()) => {}
-                Err(errno) => match self.not_read(errno, stop) {
-                    None => continue,
-                    Some(ended) => return ended,
-                },
-            }
-            for ask in asks.drain() {
-                match tray.put_off.is_empty() {
-                    true => self.dispatch(ask, &mut tray),
-                    false => self.follow(ask, &mut tray),
-                }
-            }
-            self.socket.answer_all(&mut tray.answers);
-            if !tray.put_off.is_empty() {
-                self.catch_up(&mut tray, stop);
-            }
-        }
-    }
-
-    /// Performs what is put off, and dispatches what comes after that. Then there is nothing that
-    /// was read before and that a cancel does not find.
-    #[cold]
-    fn catch_up(self: &Arc<Core>, tray: &mut Tray, stop: Option<&Stop>) {
-        loop {
-            if !self.perform_put_off(tray, true) {
-                // Until the thread may read again, or is asked to stop.
-                stop.into_iter().for_each(|stop| stop.hang_bell(&self.socket));
-                self.leader.lead();
-            }
-            for ask in self.readers.left_behind() {
-                match tray.put_off.is_empty() {
-                    true => self.dispatch(ask, tray),
-                    false => self.follow(ask, tray),
-                }
-            }
-            self.socket.answer_all(&mut tray.answers);
-            if tray.put_off.is_empty() {
-                return;
-            }
-        }
-    }
-
-    /// Dispatches what comes after a request that may wait, unless it has to follow: a close comes
-    /// after whatever it may be the end of, and what comes after a close was asked after it.
-    #[cold]
-    fn follow(self: &Arc<Core>, ask: Ask, tray: &mut Tray) {
-        let cancel = ask.is(Opcode::Cancel);
-        if self.readers.has_behind() || !cancel && tray.put_off.iter().any(Ask::is_note) {
-            self.readers.leave_behind(ask);
-        } else if ask.is_note() && !cancel {
-            tray.put_off.push(ask);
-        } else {
-            self.dispatch(ask, tray);
-        }
-    }
-
-    /// What becomes of a thread whose read gave an error; it reads again where that is nothing.
-    #[cold]
-    fn not_read(&self, errno: Errno, stop: Option<&Stop>) -> Option<Result<(), Failure>> {
-        match errno {
-            Errno::EINTR | Errno::EAGAIN if stop.is_some_and(Stop::asked) => Some(self.wind_up()),
-            // Who waits for the lead is asked to stop.
-            Errno::EAGAIN if stop.is_none() && self.leader.is_awaited() => Some(Ok(())),
-            Errno::EINTR | Errno::EAGAIN => None,
-            Errno::EBADF | Errno::ENODEV => Some(Ok(())),
-            errno => Some(Err(Failure::new("read requests for", &self.scheme, errno))),
-        }
-    }
-
     /// Ends the workers, then makes safe what was written.
-    fn wind_up(&self) -> Result<(), Failure> {
+    pub(crate) fn wind_up(&self) -> Result<(), Failure> {
         let mut failure = Ok(());
         self.flights.abort_all();
         self.chores.stop();
