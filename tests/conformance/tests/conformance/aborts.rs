@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use agent::{MessageId, Outcome, Pending, ThreadPort};
-use driver::{Body, Bytes, Cred, Driver, Errno, Message, Node, Op, Port, Request};
-use kit::Files;
+use driver::{Body, Bytes, Cred, Driver, Errno, Message, Node, Op, Port, Request, Status};
+use kit::{Files, sent};
 use service::PARK;
 
 use crate::{placement::everywhere, stacks};
@@ -26,6 +26,15 @@ fn ask(port: &Arc<dyn Port<Body>>, op: Op, data: Bytes) -> Pending<Body> {
     let mut message = Message::new(Body::new(op, Cred::ROOT));
     message.set_data(data);
     message.ask(port)
+}
+
+/// A message that is aborted comes back all the same, once: done, or aborted.
+pub(crate) fn ended(driver: &Arc<dyn Driver>, op: Op, data: Bytes, done: Status) {
+    let late = sent(driver, op, data);
+    late.abort();
+    let message = late.back();
+    assert!([done, Errno::ECANCELED.into()].contains(&message.status()), "{op:?}");
+    assert_eq!(message.body().op, op);
 }
 
 /// Messages that nobody answers: each is aborted, and comes back as it was.

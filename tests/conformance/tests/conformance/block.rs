@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use driver::{Bytes, Class, Data, Driver, Errno, Node, Op, Status};
-use kit::{Disk, Step, ask, flush, read, same, sent, steps, write, write_at};
+use kit::{Disk, Step, ask, flush, read, same, steps, write, write_at};
 use proptest::{
     strategy::{Strategy, ValueTree},
     test_runner::{Config, TestRunner},
 };
 
-use crate::{placement::everywhere, stacks};
+use crate::{aborts::ended, placement::everywhere, stacks};
 
 const SIZE: usize = 128 << 10;
 const BLOCK: u64 = 512;
@@ -88,15 +88,6 @@ fn together(driver: &Arc<dyn Driver>) {
     });
 }
 
-/// A message that is aborted comes back all the same, once.
-fn aborted(driver: &Arc<dyn Driver>) {
-    let late = sent(driver, write_at(0), Bytes::Source(vec![1; 4096]));
-    late.abort();
-    let message = late.back();
-    assert!([Status::ok(4096), Errno::ECANCELED.into()].contains(&message.status()));
-    assert_eq!(message.body().op, write_at(0));
-}
-
 pub(crate) fn every_block_driver_is_the_model_in_every_placement() {
     let (random, edges) = (script(400), edges());
     for stack in stacks::block(SIZE) {
@@ -112,7 +103,7 @@ pub(crate) fn every_block_driver_is_the_model_in_every_placement() {
             if placement != "static" {
                 together(&driver);
             }
-            aborted(&driver);
+            ended(&driver, write_at(0), Bytes::Source(vec![1; 4096]), Status::ok(4096));
             assert_eq!(flush(&*driver), Status::OK, "{} {placement}", stack.name);
         });
     }

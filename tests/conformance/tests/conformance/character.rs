@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use driver::{Class, Data, Driver, Errno, Node, Op, Ready, Status};
-use kit::{ask, flush, read, write};
+use driver::{Bytes, Class, Data, Driver, Errno, Node, Op, Ready, Status};
+use kit::{ask, flush, read, write, write_at};
 
-use crate::placement::everywhere;
+use crate::{aborts::ended, placement::everywhere};
 
 /// Threads that ask for the same at once.
 fn together(driver: &Arc<dyn Driver>, count: usize) {
@@ -47,6 +47,7 @@ pub(crate) fn every_character_driver_is_the_model_in_every_placement() {
                     assert_eq!(write(&*driver, offset, &vec![1; len]), Status::ok(len));
                 }
                 together(&driver, if kind == "zero" { usize::MAX } else { 0 });
+                ended(&driver, write_at(0), Bytes::Source(vec![1; 4096]), Status::ok(4096));
                 assert_eq!(flush(&*driver), Status::OK);
                 let interest = Ready::READ | Ready::WRITE;
                 let ready = ask(&*driver, Op::Poll { interest }, Data::NONE);

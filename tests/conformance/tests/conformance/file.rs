@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use driver::{Attr, Class, Cred, Data, Driver, FileKind, Node, Op, Reply, Time};
+use driver::{Attr, Bytes, Class, Cred, Data, Driver, FileKind, Node, Op, Reply, Status, Time};
 use kit::{FileStep, Files, Twin, file_steps, tmpfs};
 use proptest::{
     strategy::{Strategy, ValueTree},
@@ -10,6 +10,7 @@ use proptest::{
 };
 
 use crate::{
+    aborts::ended,
     placement::everywhere,
     stacks::{self, Stack},
 };
@@ -140,6 +141,8 @@ pub(crate) fn every_file_driver_is_the_model_in_every_placement() {
                     assert_eq!(expected, got, "{} {placement}: {step:?}", stack.name);
                 }
                 assert_eq!(look.tree(&model), look.tree(&twin), "{} {placement}", stack.name);
+                let getattr = Op::Getattr { node: Node::ROOT };
+                ended(&twin.files.0, getattr, Bytes::None, Status::OK);
                 flushed(&twin.files.0);
             });
         }
